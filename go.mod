@@ -1,0 +1,3 @@
+module github.com/hogflags/hogflags
+
+go 1.26
