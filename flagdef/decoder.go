@@ -1,0 +1,187 @@
+package flagdef
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// decoder reads the typed parts of a document. It knows where it is, so that
+// a problem can be reported with its path, and it keeps the first problem of
+// the flag or cohort that it is in.
+type decoder struct {
+	cursor
+	path     []step
+	problem  *Problem
+	interned map[string]string
+}
+
+// step is one level of a path: a member's name or, if that is empty, an index.
+type step struct {
+	name  string
+	index int
+}
+
+// memberName reads the name of the next member of the object that is open.
+func (d *decoder) memberName() string { return d.intern(d.name()) }
+
+// intern returns the content of a literal. The same names, property keys and
+// operators occur all over a document; each is kept once.
+func (d *decoder) intern(literal []byte) string {
+	if s, ok := d.interned[string(literal)]; ok {
+		return s
+	}
+	s := unquote(literal)
+	d.interned[string(literal)] = s
+	return s
+}
+
+// skip returns the next value undecoded. A value that is too deep is a problem.
+func (d *decoder) skip() Value {
+	v, depth := d.value()
+	if depth > 0 && len(d.path)+depth+1 > MaxDepth {
+		d.fail(errTooDeep.Error())
+	}
+	return v
+}
+
+// object steps into the object that comes next. If something else comes next,
+// it steps over it, notes the problem unless that something is null, and
+// returns false.
+func (d *decoder) object() bool { return d.container(Object) }
+
+// array is object for an array.
+func (d *decoder) array() bool { return d.container(Array) }
+
+func (d *decoder) container(want Kind) bool {
+	if k := kindOf(d.peek()); k != want {
+		if d.skip(); k != Null {
+			d.fail(wanted(want, k))
+		}
+		return false
+	}
+	if len(d.path) >= MaxDepth {
+		d.skip()
+		return false
+	}
+	d.open()
+	return true
+}
+
+// in runs read one level down, under a member's name.
+func (d *decoder) in(name string, read func()) {
+	d.path = append(d.path, step{name: name})
+	read()
+	d.path = d.path[:len(d.path)-1]
+}
+
+// each runs read for every element of the array that comes next.
+func (d *decoder) each(read func(i int)) {
+	if !d.array() {
+		return
+	}
+	for i := 0; !d.close(); i++ {
+		d.path = append(d.path, step{index: i})
+		read(i)
+		d.path = d.path[:len(d.path)-1]
+	}
+}
+
+// str reads a string or null. ok is false for null and for a problem.
+func (d *decoder) str(name string) (s string, ok bool) {
+	switch k := kindOf(d.peek()); k {
+	case String:
+		return d.intern(d.literal()), true
+	case Null:
+		d.skip()
+	default:
+		d.skip()
+		d.failAt(name, wanted(String, k))
+	}
+	return "", false
+}
+
+// boolean reads a boolean or null, which counts as false.
+func (d *decoder) boolean(name string) bool {
+	v := d.skip()
+	if k := v.Kind(); k != Bool && k != Null {
+		d.failAt(name, wanted(Bool, k))
+	}
+	return v.IsTrue()
+}
+
+// integer reads an integer or null. ok is false for null and for a problem.
+func (d *decoder) integer(name string) (n int64, ok bool) {
+	v := d.skip()
+	if v.IsNull() {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	if err != nil {
+		d.failAt(name, fmt.Sprintf("want an integer, found %s", excerpt(v)))
+		return 0, false
+	}
+	return n, true
+}
+
+// number reads a number or null. ok is false for null and for a problem.
+func (d *decoder) number(name string) (x float64, ok bool) {
+	v := d.skip()
+	if v.IsNull() {
+		return 0, false
+	}
+	if k := v.Kind(); k != Number {
+		d.failAt(name, wanted(Number, k))
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(string(v), 64)
+	if err != nil {
+		d.failAt(name, fmt.Sprintf("%s is not a number that can be represented", excerpt(v)))
+		return 0, false
+	}
+	return x, true
+}
+
+// fail notes a problem at the current path, unless there is an earlier one.
+func (d *decoder) fail(what string) {
+	if d.problem == nil {
+		d.problem = &Problem{Path: d.pathString(), What: what}
+	}
+}
+
+func (d *decoder) failAt(name, what string) {
+	d.in(name, func() { d.fail(what) })
+}
+
+// takeProblem returns the problem noted since it was last called.
+func (d *decoder) takeProblem() *Problem {
+	p := d.problem
+	d.problem = nil
+	return p
+}
+
+func (d *decoder) pathString() string {
+	var b strings.Builder
+	for i, s := range d.path {
+		switch {
+		case s.name == "":
+			fmt.Fprintf(&b, "[%d]", s.index)
+		case i > 0:
+			b.WriteString("." + s.name)
+		default:
+			b.WriteString(s.name)
+		}
+	}
+	return b.String()
+}
+
+func wanted(want, found Kind) string { return fmt.Sprintf("want %s, found %s", want, found) }
+
+// excerpt is a value as an error message may show it.
+func excerpt(v Value) string {
+	const most = 40
+	if len(v) <= most {
+		return string(v)
+	}
+	return strings.ToValidUTF8(string(v[:most]), "") + "…"
+}

@@ -1,0 +1,329 @@
+package flagdef
+
+// Flag is one feature flag as the document defines it.
+type Flag struct {
+	Key     string
+	ID      int64 // 0 if the document does not say
+	Version int64 // 0 if the document does not say
+
+	Active        bool // an inactive flag is listed, and is off
+	Deleted       bool
+	HasExperiment bool
+
+	// Continuity is ensure_experience_continuity: the server may hash another
+	// identifier than the distinct id, one that it has stored.
+	Continuity bool
+
+	// EncryptedPayloads says that the payloads are not readable here.
+	EncryptedPayloads bool
+
+	// ByDevice says that person conditions hash the device id
+	// (bucketing_identifier is "device_id").
+	ByDevice bool
+
+	Runtime     string   // "server", "client", "all", or "" for all
+	Contexts    []string // evaluation contexts; none: the flag is for every context
+	MatchAll    bool     // every context is needed rather than one (evaluation_contexts_match_mode is not "any")
+	Aggregation int      // group type index of the flag, or Person
+
+	FeatureEnrollment bool // early access is decided by $feature_enrollment/<key>
+	EarlyExit         bool // the first condition that matches decides, in or out of its rollout
+	Holdout           *Holdout
+	Conditions        []Condition
+	Variants          []Variant
+	Payloads          map[string]Value // by variant key, "true", or "holdout-<id>"
+
+	// Problem is why the flag cannot be evaluated, nil if it can.
+	Problem *Problem
+}
+
+// Person is the aggregation of a flag or condition about persons, as opposed
+// to the index of a group type.
+const Person = -1
+
+// Holdout keeps a share of the subjects out of an experiment.
+type Holdout struct {
+	ID         int64
+	Percentage float64 // not clamped
+}
+
+// Variant is one variant of a multivariate flag.
+type Variant struct {
+	Key        string
+	Percentage float64
+}
+
+// Condition is one condition set: filters that all must match, and a rollout.
+type Condition struct {
+	Filters     []Filter
+	Percentage  float64 // 100 if the document does not say
+	Variant     string  // the pinned variant's key, "" for none
+	Aggregation int     // group type index, or Person; the flag's unless the condition has its own
+
+	ownAggregation bool
+}
+
+func (d *decoder) flags(defs *Definitions) {
+	d.in("flags", func() {
+		d.each(func(int) {
+			f := d.flag()
+			p := d.takeProblem()
+			if f.Key == "" {
+				if p == nil {
+					p = &Problem{Path: d.pathString() + ".key", What: "a flag needs a key"}
+				}
+				defs.Problems = append(defs.Problems, p)
+				return
+			}
+			if p != nil {
+				p.Flag = f.Key
+				f.Problem = p
+			}
+			defs.Flags = append(defs.Flags, f)
+		})
+	})
+}
+
+func (d *decoder) flag() Flag {
+	f := Flag{Aggregation: Person}
+	if k := kindOf(d.peek()); k != Object {
+		d.skip()
+		d.fail(wanted(Object, k))
+		return f
+	}
+	active := false
+	for d.open(); !d.close(); {
+		switch name := d.memberName(); name {
+		case "key":
+			f.Key, _ = d.str(name)
+		case "id":
+			f.ID, _ = d.integer(name)
+		case "version":
+			f.Version, _ = d.integer(name)
+		case "active":
+			active = true
+			f.Active = d.boolean(name)
+		case "deleted":
+			f.Deleted = d.boolean(name)
+		case "has_experiment":
+			f.HasExperiment = d.boolean(name)
+		case "ensure_experience_continuity":
+			f.Continuity = d.boolean(name)
+		case "has_encrypted_payloads":
+			f.EncryptedPayloads = d.boolean(name)
+		case "bucketing_identifier":
+			f.ByDevice = d.oneOf(name, "distinct_id", "device_id") == "device_id"
+		case "evaluation_runtime":
+			f.Runtime = d.oneOf(name, "all", "client", "server")
+		case "evaluation_contexts", "evaluation_tags":
+			d.in(name, func() { f.Contexts = d.strings() })
+		case "evaluation_contexts_match_mode":
+			mode, ok := d.str(name)
+			f.MatchAll = ok && mode != "any"
+		case "filters":
+			d.in(name, func() { d.filters(&f) })
+		default:
+			d.skip()
+		}
+	}
+	if !active {
+		d.failAt("active", "a flag must say whether it is active")
+	}
+	for i := range f.Conditions {
+		if c := &f.Conditions[i]; !c.ownAggregation {
+			c.Aggregation = f.Aggregation
+		}
+	}
+	return f
+}
+
+// oneOf reads a string that has a meaning only if it is one of those known;
+// null stands for "".
+func (d *decoder) oneOf(name string, known ...string) string {
+	s, ok := d.str(name)
+	if !ok {
+		return ""
+	}
+	for _, k := range known {
+		if s == k {
+			return s
+		}
+	}
+	d.failAt(name, "unknown value "+excerpt(Value(s)))
+	return ""
+}
+
+func (d *decoder) strings() (list []string) {
+	d.each(func(int) {
+		v := d.skip()
+		if k := v.Kind(); k != String {
+			d.fail(wanted(String, k))
+			return
+		}
+		list = append(list, v.Text())
+	})
+	return list
+}
+
+func (d *decoder) filters(f *Flag) {
+	if !d.object() {
+		return
+	}
+	for !d.close() {
+		switch name := d.memberName(); name {
+		case "groups":
+			d.in(name, func() {
+				d.each(func(int) { f.Conditions = append(f.Conditions, d.condition()) })
+			})
+		case "multivariate":
+			d.in(name, func() { f.Variants = d.multivariate() })
+		case "payloads":
+			f.Payloads = d.payloads()
+		case "aggregation_group_type_index":
+			f.Aggregation, _ = d.aggregation(name)
+		case "feature_enrollment":
+			f.FeatureEnrollment = d.boolean(name)
+		case "early_exit":
+			f.EarlyExit = d.boolean(name)
+		case "holdout":
+			d.in(name, func() { f.Holdout = d.holdout() })
+		case "version":
+			// Version 2 is a format of rules that never reaches this feed; if it
+			// did, reading it as version 1 would give wrong answers.
+			if n, ok := d.integer(name); ok && n != 1 {
+				d.failAt(name, "this version of the filters is not known")
+			}
+		default:
+			d.skip()
+		}
+	}
+}
+
+func (d *decoder) condition() Condition {
+	c := Condition{Percentage: 100, Aggregation: Person}
+	if !d.object() {
+		d.fail("a condition must be an object")
+		return c
+	}
+	for !d.close() {
+		switch name := d.memberName(); name {
+		case "properties":
+			d.in(name, func() {
+				d.each(func(int) { c.Filters = append(c.Filters, d.filter()) })
+			})
+		case "rollout_percentage":
+			if x, ok := d.number(name); ok {
+				c.Percentage = x
+			}
+		case "variant":
+			c.Variant, _ = d.str(name)
+		case "aggregation_group_type_index":
+			c.Aggregation, _ = d.aggregation(name)
+			c.ownAggregation = true
+		default:
+			d.skip()
+		}
+	}
+	return c
+}
+
+// aggregation reads a group type index; null is Person.
+func (d *decoder) aggregation(name string) (index int, ok bool) {
+	n, ok := d.integer(name)
+	if !ok {
+		return Person, false
+	}
+	if n < 0 {
+		d.failAt(name, "a group type index cannot be negative")
+	}
+	return int(n), true
+}
+
+func (d *decoder) multivariate() (variants []Variant) {
+	if !d.object() {
+		return nil
+	}
+	for !d.close() {
+		name := d.memberName()
+		if name != "variants" {
+			d.skip()
+			continue
+		}
+		d.in(name, func() {
+			d.each(func(int) { variants = append(variants, d.variant()) })
+		})
+	}
+	return variants
+}
+
+func (d *decoder) variant() (v Variant) {
+	if !d.object() {
+		d.fail("a variant must be an object")
+		return v
+	}
+	complete := 0
+	for !d.close() {
+		switch name := d.memberName(); name {
+		case "key":
+			key, ok := d.str(name)
+			v.Key = key
+			complete += count(ok)
+		case "rollout_percentage":
+			x, ok := d.number(name)
+			v.Percentage = x
+			complete += count(ok)
+		default:
+			d.skip()
+		}
+	}
+	if complete < 2 {
+		d.fail("a variant needs a key and a rollout_percentage")
+	}
+	return v
+}
+
+func count(ok bool) int {
+	if ok {
+		return 1
+	}
+	return 0
+}
+
+func (d *decoder) payloads() map[string]Value {
+	payloads := map[string]Value{}
+	for key, v := range d.skip().Members() {
+		if !v.IsNull() {
+			payloads[key] = v
+		}
+	}
+	if len(payloads) == 0 {
+		return nil
+	}
+	return payloads
+}
+
+func (d *decoder) holdout() *Holdout {
+	if !d.object() {
+		return nil
+	}
+	var h Holdout
+	complete := 0
+	for !d.close() {
+		switch name := d.memberName(); name {
+		case "id":
+			id, ok := d.integer(name)
+			h.ID = id
+			complete += count(ok)
+		case "exclusion_percentage":
+			x, ok := d.number(name)
+			h.Percentage = x
+			complete += count(ok)
+		default:
+			d.skip()
+		}
+	}
+	if complete < 2 {
+		d.fail("a holdout needs an id and an exclusion_percentage")
+	}
+	return &h
+}

@@ -1,0 +1,158 @@
+package flagdef
+
+import (
+	"encoding/json"
+	"iter"
+	"unicode/utf8"
+)
+
+// Value is one JSON value as it is written in a document, without blanks
+// around it. A nil Value means that the value is absent, which is not the
+// same as null.
+//
+// Values come from [Parse] and [ParseValue], which have checked that they are
+// JSON; the methods rely on it.
+type Value []byte
+
+// Kind is the JSON type of a value.
+type Kind uint8
+
+// The kinds of a Value. Absent is the kind of a nil Value.
+const (
+	Absent Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+var kindNames = [...]string{"nothing", "null", "a boolean", "a number", "a string", "an array", "an object"}
+
+// String names the kind as an error message would: "a number", "null".
+func (k Kind) String() string { return kindNames[k] }
+
+// ParseValue checks that data is one JSON value nested no deeper than
+// [MaxDepth] and returns it as a Value that shares data's memory.
+func ParseValue(data []byte) (Value, error) {
+	if err := checkSyntax(data); err != nil {
+		return nil, err
+	}
+	c := cursor{data: data}
+	v, depth := c.value()
+	if depth > MaxDepth {
+		return nil, errTooDeep
+	}
+	return v, nil
+}
+
+// Kind returns the JSON type of v.
+func (v Value) Kind() Kind {
+	if len(v) == 0 {
+		return Absent
+	}
+	return kindOf(v[0])
+}
+
+func kindOf(first byte) Kind {
+	switch first {
+	case 'n':
+		return Null
+	case 't', 'f':
+		return Bool
+	case '"':
+		return String
+	case '[':
+		return Array
+	case '{':
+		return Object
+	default:
+		return Number
+	}
+}
+
+// IsNull reports whether v is absent or null.
+func (v Value) IsNull() bool { return len(v) == 0 || v[0] == 'n' }
+
+// IsTrue reports whether v is the boolean true.
+func (v Value) IsTrue() bool { return len(v) > 0 && v[0] == 't' }
+
+// Text returns the content of a string, with every escape resolved and
+// invalid UTF-8 replaced by U+FFFD. It is "" for a value of any other kind.
+func (v Value) Text() string {
+	if v.Kind() != String {
+		return ""
+	}
+	return unquote(v)
+}
+
+// Elements yields the elements of an array in order, and nothing for a value
+// of any other kind.
+func (v Value) Elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		if v.Kind() != Array {
+			return
+		}
+		c := cursor{data: v}
+		for c.open(); !c.close(); {
+			element, _ := c.value()
+			if !yield(element) {
+				return
+			}
+		}
+	}
+}
+
+// Members yields the members of an object in the order they are written,
+// repeated names included, and nothing for a value of any other kind.
+func (v Value) Members() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		if v.Kind() != Object {
+			return
+		}
+		c := cursor{data: v}
+		for c.open(); !c.close(); {
+			name := unquote(c.name())
+			member, _ := c.value()
+			if !yield(name, member) {
+				return
+			}
+		}
+	}
+}
+
+// unquote resolves a JSON string literal.
+func unquote(literal []byte) string {
+	inner := literal[1 : len(literal)-1]
+	if plain(inner) {
+		return string(inner)
+	}
+	var s string
+	// The literal was checked when the document was parsed, so the only
+	// thing left for the decoder to do is to resolve escapes.
+	_ = json.Unmarshal(literal, &s)
+	return s
+}
+
+// plain reports whether the inside of a literal stands for itself.
+func plain(inner []byte) bool {
+	for _, b := range inner {
+		if b == '\\' {
+			return false
+		}
+		if b >= utf8.RuneSelf {
+			return noEscape(inner) && utf8.Valid(inner)
+		}
+	}
+	return true
+}
+
+func noEscape(inner []byte) bool {
+	for _, b := range inner {
+		if b == '\\' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,108 @@
+package rules
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/hogflags/hogflags/flagdef"
+)
+
+// cohort is one compiled cohort.
+type cohort struct {
+	id    string
+	root  group
+	cycle int32 // the cycle that it is on, noTarget if none
+	size  int   // how much there is to evaluate, nested cohorts included
+	depth int   // how deep cohorts are nested in it
+}
+
+// group is a property group: members joined by AND or OR.
+type group struct {
+	or      bool
+	members []member
+}
+
+// member is a nested group, or else a filter.
+type member struct {
+	group  *group
+	filter filter
+}
+
+func (c *compiler) compileCohorts() {
+	ids := make([]string, 0, len(c.defs.Cohorts))
+	for id, def := range c.defs.Cohorts {
+		if def.Problem == nil {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids) // so that compiling is deterministic
+	for i, id := range ids {
+		c.cohortID[id] = int32(i)
+	}
+	c.cohorts = make([]cohort, len(ids))
+	for i, id := range ids {
+		c.cohorts[i] = cohort{id: id, root: *c.compileGroup(&c.defs.Cohorts[id].Root), cycle: noTarget}
+	}
+}
+
+func (c *compiler) compileGroup(def *flagdef.Group) *group {
+	g := &group{or: def.Or, members: make([]member, len(def.Members))}
+	for i := range def.Members {
+		g.members[i] = c.compileMember(&def.Members[i], def.Or)
+	}
+	return g
+}
+
+func (c *compiler) compileMember(def *flagdef.Member, inOr bool) member {
+	if def.Group == nil {
+		return member{filter: c.compileCohortMember(&def.Filter, inOr)}
+	}
+	if def.Group.Negation {
+		return member{filter: settled(undecidable(FilterType, "negated group"))}
+	}
+	return member{group: c.compileGroup(def.Group)}
+}
+
+// compileCohortMember compiles a filter of a cohort. Cohorts are about
+// persons: what else they may ask for is not settled.
+func (c *compiler) compileCohortMember(def *flagdef.Filter, inOr bool) filter {
+	switch {
+	case def.Type == "group", def.Type == "flag":
+		f := settled(undecidable(FilterType, def.Type+" in a cohort"))
+		f.shown = show(def)
+		return f
+	case def.Type == "cohort" && def.Negation && inOr:
+		// The server honours it in an AND; in an OR it has ignored it.
+		f := settled(undecidable(FilterType, "negated cohort"))
+		f.shown = show(def)
+		return f
+	}
+	f := c.compileFilter(def, aggregation{})
+	f.negated = f.negated != def.Negation // a cohort's operator may have negated it already
+	return f
+}
+
+// compileCohortFilter compiles a reference to a cohort. One that is not in the
+// definitions is static, or the server's alone for another reason.
+func (c *compiler) compileCohortFilter(def *flagdef.Filter) filter {
+	f := filter{kind: cohortFilter, index: noTarget}
+	switch def.Operator {
+	case "", "in":
+	case "not_in":
+		f.negated = true
+	case flagdef.UnknownOperator:
+		return settled(undecidable(Operator, def.Operator))
+	default:
+		return settled(constant(False))
+	}
+	id := string(def.Value)
+	if _, err := strconv.ParseInt(id, 10, 64); err != nil {
+		return settled(undecidable(FilterValue, id))
+	}
+	f.comparison = undecidable(CohortMember, id)
+	if i, ok := c.cohortID[id]; ok {
+		f.index = i
+		f.comparison = constant(Unknown)
+	}
+	return f
+}

@@ -1,0 +1,156 @@
+package rules
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/hogflags/hogflags/flagdef"
+)
+
+// compiler turns definitions into a Set.
+type compiler struct {
+	*Set
+	defs     *flagdef.Definitions
+	zone     *time.Location
+	matching int
+	cohortID map[string]int32
+}
+
+// Compile compiles a definitions document. It does not fail: a flag that
+// cannot be used is kept, and is inconclusive. The Set does not keep the bytes
+// that the definitions were parsed from.
+func Compile(defs *flagdef.Definitions, opts Options) *Set {
+	c := &compiler{
+		Set: &Set{
+			flags:    make([]flag, 0, len(defs.Flags)),
+			byKey:    make(map[string]int32, len(defs.Flags)),
+			problems: defs.Problems,
+		},
+		defs:     defs,
+		zone:     opts.TimeZone,
+		matching: defs.PropertyMatchingVersion,
+		cohortID: map[string]int32{},
+	}
+	for i := range defs.Flags {
+		key := defs.Flags[i].Key
+		if first, ok := c.byKey[key]; ok {
+			// Two flags of one key: which of them counts is anybody's guess.
+			c.flags[first].problem = &flagdef.Problem{
+				Flag: key, Path: "flags[" + strconv.Itoa(i) + "].key", What: "another flag has the same key",
+			}
+			continue
+		}
+		c.byKey[key] = int32(len(c.flags))
+		c.flags = append(c.flags, flag{key: key})
+	}
+	c.compileCohorts()
+	for i := range defs.Flags {
+		f := &c.flags[c.byKey[defs.Flags[i].Key]]
+		if f.prefix == "" {
+			c.compileFlag(f, &defs.Flags[i])
+		}
+	}
+	c.link()
+	return c.Set
+}
+
+func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
+	*f = flag{
+		key: f.key, prefix: f.key + ".", id: def.ID, version: def.Version,
+		runtime: def.Runtime, contexts: def.Contexts, matchAll: def.MatchAll,
+		active: def.Active, deleted: def.Deleted, encrypted: def.EncryptedPayloads,
+		hasExperiment: def.HasExperiment, earlyExit: def.EarlyExit, byDevice: def.ByDevice,
+		continuity: def.Continuity, target: -1, problem: f.problem,
+	}
+	if f.problem == nil {
+		f.problem = def.Problem
+	}
+	if def.FeatureEnrollment {
+		f.enrollment = "$feature_enrollment/" + f.key
+	}
+	f.aggregation = c.aggregation(def.Aggregation)
+	c.compileValues(f, def)
+	f.conditions = make([]condition, len(def.Conditions))
+	for i := range def.Conditions {
+		from := &def.Conditions[i]
+		to := &f.conditions[i]
+		*to = condition{
+			percentage: from.Percentage, pinned: noValue,
+			aggregation: c.aggregation(from.Aggregation),
+			filters:     make([]filter, len(from.Filters)),
+		}
+		if from.Variant != "" {
+			to.pinned = f.pinned(from.Variant)
+		}
+		for j := range from.Filters {
+			to.filters[j] = c.compileFilter(&from.Filters[j], to.aggregation)
+		}
+	}
+}
+
+// maxVariants bounds the variants of a flag. PostHog's own limit is far lower.
+const maxVariants = 1000
+
+// compileValues lists what the flag can evaluate to.
+func (c *compiler) compileValues(f *flag, def *flagdef.Flag) {
+	f.values = append(make([]value, 0, 2+len(def.Variants)),
+		value{}, value{payload: payload(def, "true")})
+	limit := 0.0
+	for _, v := range def.Variants {
+		if v.Key == "" && f.problem == nil {
+			f.problem = &flagdef.Problem{Flag: f.key, Path: "filters.multivariate.variants", What: "a variant has an empty key"}
+		}
+		limit += v.Percentage / 100
+		f.variants = append(f.variants, variant{limit: limit, value: f.addValue(def, v.Key)})
+	}
+	if h := def.Holdout; h != nil {
+		f.holdout = &holdout{
+			percentage: math.Min(math.Max(h.Percentage, 0), 100),
+			value:      f.addValue(def, "holdout-"+strconv.FormatInt(h.ID, 10)),
+		}
+	}
+}
+
+// addValue returns the value of a variant key, which is a new one unless the
+// key has occurred.
+func (f *flag) addValue(def *flagdef.Flag, key string) int16 {
+	if v := f.valueOf(key); v != noValue {
+		return v
+	}
+	if len(f.values) > maxVariants {
+		f.problem = &flagdef.Problem{Flag: f.key, Path: "filters.multivariate.variants", What: "too many variants"}
+		return off
+	}
+	f.values = append(f.values, value{variant: key, payload: payload(def, key)})
+	return int16(len(f.values) - 1)
+}
+
+// valueOf returns the value of a variant key, noValue if there is none.
+func (f *flag) valueOf(key string) int16 {
+	for i := on + 1; i < len(f.values); i++ {
+		if f.values[i].variant == key {
+			return int16(i)
+		}
+	}
+	return noValue
+}
+
+// pinned returns the value of a declared variant, noValue if it is not declared.
+func (f *flag) pinned(key string) int16 {
+	for _, v := range f.variants {
+		if f.values[v.value].variant == key {
+			return v.value
+		}
+	}
+	return noValue
+}
+
+func payload(def *flagdef.Flag, key string) string { return string(def.Payloads[key]) }
+
+func (c *compiler) aggregation(index int) aggregation {
+	if index == flagdef.Person {
+		return aggregation{}
+	}
+	return aggregation{group: true, name: c.defs.GroupTypes[strconv.Itoa(index)], index: index}
+}

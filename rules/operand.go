@@ -1,0 +1,208 @@
+package rules
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/hogflags/hogflags/flagdef"
+)
+
+// operand is a property's value as the server sees it after the JSON of a
+// request has been parsed.
+type operand struct {
+	kind operandKind
+	text string  // content of a string; text of a number or composite, where it was made
+	num  float64 // a number, or a numeric text (see numeric)
+	int  int64   // an integer
+	tree flagdef.Value
+}
+
+type operandKind uint8
+
+const (
+	absent    operandKind = iota // known to be missing
+	undefined                    // there is a value, but what the server makes of it is not settled
+	null
+	boolTrue
+	boolFalse
+	text
+	integer  // in int
+	unsigned // an integer above the int64 range; in text and num
+	float
+	composite // array or object; in tree
+)
+
+// operandOf reads a value of a Subject. Strings and numbers, which is what
+// properties nearly always are, cost no allocation.
+func operandOf(v any) operand {
+	switch v := v.(type) {
+	case string:
+		return operand{kind: text, text: validUTF8(v)}
+	case bool:
+		return boolOperand(v)
+	case nil:
+		return operand{kind: null}
+	case int:
+		return intOperand(int64(v))
+	case int64:
+		return intOperand(v)
+	case int32:
+		return intOperand(int64(v))
+	case int16:
+		return intOperand(int64(v))
+	case int8:
+		return intOperand(int64(v))
+	case uint8:
+		return intOperand(int64(v))
+	case uint16:
+		return intOperand(int64(v))
+	case uint32:
+		return intOperand(int64(v))
+	case uint64:
+		return uintOperand(v)
+	case uint:
+		return uintOperand(uint64(v))
+	case float64:
+		return goFloat(v, 64)
+	case float32:
+		return goFloat(float64(v), 32)
+	case json.Number:
+		return numberOperand(string(v))
+	case time.Time:
+		return operand{kind: text, text: v.Format(time.RFC3339Nano)}
+	case flagdef.Value:
+		return valueOperand(v)
+	default:
+		return marshaled(v)
+	}
+}
+
+func boolOperand(b bool) operand {
+	if b {
+		return operand{kind: boolTrue}
+	}
+	return operand{kind: boolFalse}
+}
+
+func intOperand(n int64) operand {
+	return operand{kind: integer, int: n, num: float64(n)}
+}
+
+func uintOperand(n uint64) operand {
+	if n <= math.MaxInt64 {
+		return intOperand(int64(n))
+	}
+	return operand{kind: unsigned, text: strconv.FormatUint(n, 10), num: float64(n)}
+}
+
+// goFloat is a Go float as encoding/json writes it: float64(1) travels as the
+// integer 1.
+func goFloat(x float64, bits int) operand {
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		return operand{kind: undefined} // cannot be sent
+	case x == math.Trunc(x) && math.Abs(x) < 1<<53 && !(x == 0 && math.Signbit(x)):
+		return intOperand(int64(x))
+	case math.Abs(x) < 1e21 && x == math.Trunc(x):
+		return numberOperand(strconv.FormatFloat(x, 'f', -1, bits))
+	case bits == 32:
+		return numberOperand(strconv.FormatFloat(x, 'g', -1, 32))
+	default:
+		return operand{kind: float, num: x}
+	}
+}
+
+// numberOperand reads a JSON number. The server keeps integers that fit in 64
+// bits and turns every other number into a float64; -0 is one of those.
+func numberOperand(s string) operand {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && s != "-0" && s[0] != '+' {
+		return intOperand(n)
+	}
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil && s[0] != '+' {
+		return uintOperand(n)
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || !validNumber(s) {
+		return operand{kind: undefined}
+	}
+	return operand{kind: float, num: x}
+}
+
+// validNumber reports whether s is a JSON number; a json.Number may hold
+// anything.
+func validNumber(s string) bool {
+	return flagdef.Value(s).Kind() == flagdef.Number && json.Valid([]byte(s))
+}
+
+// valueOperand reads a value of a definitions document.
+func valueOperand(v flagdef.Value) operand {
+	switch v.Kind() {
+	case flagdef.Absent, flagdef.Null:
+		return operand{kind: null}
+	case flagdef.Bool:
+		return boolOperand(v.IsTrue())
+	case flagdef.Number:
+		return numberOperand(string(v))
+	case flagdef.String:
+		return operand{kind: text, text: v.Text()}
+	default:
+		return operand{kind: composite, tree: v}
+	}
+}
+
+// marshaled reads a value by way of its JSON.
+func marshaled(v any) (o operand) {
+	defer func() {
+		if recover() != nil { // a MarshalJSON of the caller's, and evaluation never panics
+			o = operand{kind: undefined}
+		}
+	}()
+	data, err := json.Marshal(v)
+	if err != nil {
+		return operand{kind: undefined}
+	}
+	tree, err := flagdef.ParseValue(data)
+	if err != nil {
+		return operand{kind: undefined}
+	}
+	return valueOperand(tree)
+}
+
+// string returns the text that the server compares. ok is false if it is not
+// settled.
+func (o operand) string() (s string, ok bool) {
+	switch o.kind {
+	case null:
+		return "null", true
+	case boolTrue:
+		return "true", true
+	case boolFalse:
+		return "false", true
+	case text, unsigned:
+		return o.text, true
+	case integer:
+		return strconv.FormatInt(o.int, 10), true
+	case float:
+		return string(appendFloat(nil, o.num)), true
+	case composite:
+		b, ok := appendJSON(nil, o.tree)
+		return string(b), ok
+	default:
+		return "", false
+	}
+}
+
+// numeric returns the number that the server compares: a number, or a string
+// in its float grammar.
+func (o operand) numeric() (x float64, ok bool) {
+	switch o.kind {
+	case integer, unsigned, float:
+		return o.num, true
+	case text:
+		return parseFloat(o.text)
+	default:
+		return 0, false
+	}
+}

@@ -1,0 +1,86 @@
+package rules
+
+import "strings"
+
+// propertyState says what is known of a property.
+type propertyState uint8
+
+const (
+	knownProperty   propertyState = iota
+	missingProperty               // known to be missing
+	unknownProperty               // the server may have it stored
+)
+
+// personProperty looks a property of the person up.
+func (e *evaluation) personProperty(key string) (operand, propertyState) {
+	if v, ok := e.subject.PersonProperties[key]; ok {
+		if v == nil && strings.HasPrefix(key, "$geoip_") {
+			return operand{}, unknownProperty // the server fills in what is null
+		}
+		return operandOf(v), knownProperty
+	}
+	switch {
+	case key == "distinct_id":
+		return operand{kind: text, text: validUTF8(e.subject.DistinctID)}, knownProperty
+	case !e.subject.CompletePerson,
+		strings.HasPrefix(key, "$geoip_"), strings.HasPrefix(key, "$initial_"):
+		return operand{}, unknownProperty
+	default:
+		return operand{}, missingProperty
+	}
+}
+
+// groupProperty looks a property of one of the subject's groups up.
+func (e *evaluation) groupProperty(groupType, key string) (operand, propertyState) {
+	group, has := e.groupKey(groupType)
+	if has != True {
+		return operand{}, unknownProperty
+	}
+	if v, ok := e.subject.GroupProperties[groupType][key]; ok {
+		return operandOf(v), knownProperty
+	}
+	switch {
+	case key == "$group_key":
+		return group, knownProperty
+	case e.subject.completeGroup(groupType):
+		return operand{}, missingProperty
+	default:
+		return operand{}, unknownProperty
+	}
+}
+
+// filter evaluates one filter.
+func (e *evaluation) filter(f *filter) Truth {
+	t := f.whatever
+	switch f.kind {
+	case personFilter:
+		p, state := e.personProperty(f.key)
+		t = e.compare(f, p, state)
+	case groupFilter:
+		p, state := e.groupProperty(f.group, f.key)
+		t = e.compare(f, p, state)
+	case cohortFilter:
+		if f.index != noTarget {
+			t = e.cohort(f.index)
+		}
+	case flagFilter:
+		if f.whatever == Unknown && f.index != noTarget {
+			t = e.dependency(f)
+		}
+	}
+	if f.negated {
+		return t.not()
+	}
+	return t
+}
+
+func (e *evaluation) compare(f *filter, p operand, state propertyState) Truth {
+	switch state {
+	case knownProperty:
+		return f.match(p, e.subject.Now)
+	case missingProperty:
+		return f.whenMissing
+	default:
+		return f.whatever
+	}
+}

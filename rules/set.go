@@ -1,0 +1,143 @@
+package rules
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hogflags/hogflags/flagdef"
+)
+
+// Options is what [Compile] needs to know beside the definitions.
+type Options struct {
+	// TimeZone is the project's time zone, in which the server reads dates
+	// without an offset. Nil means that it is not known; a flag is then decided
+	// only if it comes out the same in every zone.
+	TimeZone *time.Location
+}
+
+// Set is a compiled definitions document. It is immutable and safe for
+// concurrent use.
+type Set struct {
+	flags   []flag
+	byKey   map[string]int32
+	cohorts []cohort
+	cycles  [][]int32 // the cohorts of each cycle among cohorts
+
+	targets  int // flags that others depend on
+	shared   bool
+	scratch  sync.Pool // of *scratch
+	problems []*flagdef.Problem
+}
+
+// flag is one compiled flag.
+type flag struct {
+	key           string
+	prefix        string // of its hashes
+	id, version   int64
+	runtime       string
+	contexts      []string
+	matchAll      bool
+	active        bool
+	deleted       bool
+	encrypted     bool
+	hasExperiment bool
+	earlyExit     bool
+	byDevice      bool
+	continuity    bool
+
+	broken bool // it may lack a dependency at the server, which makes it off
+	heavy  bool // evaluating it without remembering results could be slow
+
+	enrollment  string // the property that decides early access, "" for none
+	holdout     *holdout
+	aggregation aggregation
+	conditions  []condition
+	variants    []variant // in stored order
+	values      []value   // off, on, then one for each variant key and the holdout
+
+	target  int32 // index among the flags that others depend on, -1 for none
+	depth   int   // length of the longest chain of dependencies
+	problem *flagdef.Problem
+}
+
+// The values that every flag has.
+const (
+	off     = 0
+	on      = 1
+	noValue = -1
+)
+
+// value is something that a flag can evaluate to.
+type value struct {
+	variant string
+	payload string // as stored, "" for none
+}
+
+type variant struct {
+	limit float64 // the hash must be below this, and not below the variants before
+	value int16   // index into values
+}
+
+type holdout struct {
+	percentage float64 // in 0..100
+	value      int16
+}
+
+// aggregation is what a condition is about: persons, or a type of group.
+type aggregation struct {
+	group bool
+	name  string // the group type, "" if the definitions do not name it
+	index int
+}
+
+type condition struct {
+	filters     []filter
+	percentage  float64
+	pinned      int16 // value of the pinned variant, noValue for none
+	aggregation aggregation
+}
+
+// Len is the number of flags.
+func (s *Set) Len() int { return len(s.flags) }
+
+// Keys lists the keys of all flags in the order of the document.
+func (s *Set) Keys() []string {
+	keys := make([]string, len(s.flags))
+	for i := range s.flags {
+		keys[i] = s.flags[i].key
+	}
+	return keys
+}
+
+// Evaluate answers for one flag. It allocates nothing for a flag that is
+// decided, unless a property's text has to be made.
+func (s *Set) Evaluate(key string, subject *Subject) Answer {
+	i, ok := s.byKey[key]
+	if !ok {
+		return Answer{Status: NotFound, ConditionIndex: -1, key: key}
+	}
+	e := evaluation{set: s, subject: subject}
+	f := &s.flags[i]
+	if f.heavy {
+		e.remember()
+		defer e.forget()
+	}
+	return e.answer(f)
+}
+
+// EvaluateAll appends an answer for every flag, in the order of the document,
+// and returns the extended slice. Flags that are for another runtime or for
+// other contexts are left out.
+func (s *Set) EvaluateAll(dst []Answer, subject *Subject) []Answer {
+	e := evaluation{set: s, subject: subject}
+	if s.shared {
+		e.remember()
+		defer e.forget()
+	}
+	for i := range s.flags {
+		if a := e.answer(&s.flags[i]); a.Status != NotFound {
+			dst = append(dst, a)
+		}
+	}
+	return dst
+}
