@@ -81,7 +81,9 @@ func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 			filters:     make([]filter, len(from.Filters)),
 		}
 		if from.Variant != "" {
-			to.pinned = f.pinned(from.Variant)
+			if to.pinned = f.pinned(from.Variant); to.pinned == noValue {
+				to.undeclared = from.Variant
+			}
 		}
 		for j := range from.Filters {
 			to.filters[j] = c.compileFilter(&from.Filters[j], to.aggregation)

@@ -95,6 +95,7 @@ type condition struct {
 	percentage  float64
 	pinned      int16 // value of the pinned variant, noValue for none
 	aggregation aggregation
+	undeclared  string // a pinned variant that the flag does not declare
 }
 
 // Len is the number of flags.
