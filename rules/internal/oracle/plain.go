@@ -147,12 +147,15 @@ func (e *plain) conditions(f flag) []outcome {
 				next[r.after(reason, i)] = true
 			}
 		}
-		matched, rollout := e.matched(f, c), e.rollout(f, c)
-		if !e.grouped(c) {
+		matched, rollout, grouped := e.matched(f, c), e.rollout(f, c), e.grouped(c)
+		if grouped != yes {
 			miss("no_group_type")
-			matched = no
-		} else if matched != yes {
+		}
+		if grouped != no && matched != yes {
 			miss("no_condition_match")
+		}
+		if grouped == no {
+			matched = no
 		}
 		if matched != no {
 			if rollout != no {
@@ -174,24 +177,23 @@ func (e *plain) conditions(f flag) []outcome {
 	return result
 }
 
-// grouped is false for a condition on a group type of which the call has no group.
-func (e *plain) grouped(c condition) bool {
+// grouped is no for a condition on a group type of which the call has no group. What
+// the server makes of a type without a name is not settled.
+func (e *plain) grouped(c condition) truth {
+	if c.aggregation == nil {
+		return yes
+	}
 	name, named := e.groupType(c.aggregation)
 	if !named {
-		return true
+		return maybe
 	}
 	_, ok := groupKey(e.call, name)
-	return ok
+	return truthOf(ok)
 }
 
 // matched is the conjunction of a condition's filters.
 func (e *plain) matched(f flag, c condition) truth {
-	var ts []truth
-	if c.aggregation != nil {
-		if _, named := e.groupType(c.aggregation); !named {
-			ts = append(ts, maybe)
-		}
-	}
+	ts := []truth{e.grouped(c)}
 	for _, p := range c.filters {
 		if p.kind == "flag" {
 			ts = append(ts, e.dependency(f, p))
@@ -215,19 +217,26 @@ func (e *plain) identifier(f flag, c condition) (string, bool) {
 }
 
 func (e *plain) rollout(f flag, c condition) truth {
-	if c.percentage == nil {
-		return yes
+	share := 100.0
+	if c.percentage != nil {
+		share = *c.percentage
 	}
 	id, known := e.identifier(f, c)
 	switch {
 	case known:
-		return truthOf(inRollout(flagBucket(f.key, id, ""), *c.percentage))
-	case *c.percentage >= 100:
-		return yes
-	case *c.percentage <= 0:
+		return truthOf(inRollout(flagBucket(f.key, id, ""), share))
+	case share == 0 && !f.byDevice && e.call.DistinctID == "":
+		return maybe // nobody's identifier is stored, so the server takes the empty one: hash 0
+	case share <= 0:
 		return no
+	case share < 100:
+		return maybe
+	case f.byDevice && c.aggregation == nil && len(e.values(f, c)) > 1:
+		// The server counts everyone without a device id as out where the
+		// variant depends on the hash, at 100 % too.
+		return maybe
 	}
-	return maybe
+	return yes
 }
 
 // values is what a condition may serve.
