@@ -1,0 +1,390 @@
+package oracle
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// nodeKind is what a node of a pattern does.
+type nodeKind int8
+
+const (
+	alternation nodeKind = iota
+	sequence
+	repetition
+	capture
+	bare   // a group that does not capture
+	atomic // a group that is not entered again
+	look
+	literal
+	class
+	dot
+	assertion
+	reference
+)
+
+// node is a piece of a pattern.
+type node struct {
+	kind nodeKind
+	subs []*node
+
+	fold, dotAll, multi bool // the flags i, s and m where it stands
+
+	char             rune // of a literal; of an assertion one of ^ $ b B A z
+	set              runes
+	min, max         int // of a repetition; max -1 is endless
+	lazy, possessive bool
+	behind, negated  bool // of a look; negated also of a class
+	group            int  // of a capture or a reference
+}
+
+// pattern is a whole one.
+type pattern struct {
+	root     *node
+	groups   int
+	boundary bool // has \b or \B
+}
+
+var (
+	errBroken    = errors.New("broken in every dialect")
+	errUndecided = errors.New("dialects differ")
+)
+
+// parser reads the syntax that the server's dialect shares with others and
+// refuses the rest. The first thing it does not like decides.
+type parser struct {
+	rest  string
+	p     *pattern
+	names map[string]int
+	open  map[int]bool // groups that are not closed yet
+	fancy bool
+
+	fold, dotAll, multi bool
+}
+
+func parsePattern(s string) (*pattern, verdict) {
+	ps := &parser{rest: s, p: &pattern{}, names: map[string]int{}, open: map[int]bool{}}
+	root, err := ps.alternatives()
+	if err == nil && ps.rest != "" {
+		err = errBroken // a parenthesis that closes nothing
+	}
+	if err == nil && root.weight() > 50_000 {
+		err = errUndecided // the server bounds the size of a program
+	}
+	switch {
+	case errors.Is(err, errBroken):
+		return nil, broken
+	case err != nil:
+		return nil, undecided
+	}
+	ps.p.root = root
+	if ps.fancy {
+		return ps.p, backtracking
+	}
+	return ps.p, linear
+}
+
+// take consumes prefix if it is next.
+func (ps *parser) take(prefix string) bool {
+	rest, ok := strings.CutPrefix(ps.rest, prefix)
+	ps.rest = rest
+	return ok
+}
+
+func (ps *parser) next() rune {
+	r := []rune(ps.rest)[0]
+	ps.rest = ps.rest[len(string(r)):]
+	return r
+}
+
+func (ps *parser) node(k nodeKind) *node {
+	return &node{kind: k, fold: ps.fold, dotAll: ps.dotAll, multi: ps.multi}
+}
+
+// alternatives reads up to a closing parenthesis or the end. Flags set inside end there.
+func (ps *parser) alternatives() (*node, error) {
+	fold, dotAll, multi := ps.fold, ps.dotAll, ps.multi
+	defer func() { ps.fold, ps.dotAll, ps.multi = fold, dotAll, multi }()
+	alt := ps.node(alternation)
+	for {
+		seq := ps.node(sequence)
+		for ps.rest != "" && ps.rest[0] != '|' && ps.rest[0] != ')' {
+			n, err := ps.repeated()
+			if err != nil {
+				return nil, err
+			}
+			if n != nil {
+				seq.subs = append(seq.subs, n)
+			}
+		}
+		alt.subs = append(alt.subs, seq)
+		if !ps.take("|") {
+			return alt, nil
+		}
+	}
+}
+
+var quantifierGrammar = regexp.MustCompile(`^(?:[*+?]|\{([0-9]{1,6})(,?)([0-9]{0,6})\})`)
+
+// repeated reads an atom and what repeats it.
+func (ps *parser) repeated() (*node, error) {
+	if strings.ContainsRune("*+?", rune(ps.rest[0])) {
+		return nil, errBroken // nothing to repeat
+	}
+	n, err := ps.atom()
+	if err != nil {
+		return nil, err
+	}
+	m := quantifierGrammar.FindStringSubmatch(ps.rest)
+	if m == nil || m[1] != "" && m[2] == "" && m[3] != "" {
+		if strings.HasPrefix(ps.rest, "{") {
+			return nil, errUndecided
+		}
+		return n, nil
+	}
+	if n == nil || n.kind == assertion || n.kind == look {
+		return nil, errUndecided
+	}
+	ps.take(m[0])
+	rep := ps.node(repetition)
+	rep.subs = []*node{n}
+	switch {
+	case m[0] == "*":
+		rep.max = -1
+	case m[0] == "+":
+		rep.min, rep.max = 1, -1
+	case m[0] == "?":
+		rep.max = 1
+	default:
+		rep.min, _ = strconv.Atoi(m[1])
+		rep.max = rep.min
+		if m[2] != "" {
+			rep.max = -1
+		}
+		if m[3] != "" {
+			rep.max, _ = strconv.Atoi(m[3])
+		}
+		if rep.max >= 0 && rep.max < rep.min {
+			return nil, errBroken
+		}
+	}
+	switch {
+	case ps.take("?"):
+		rep.lazy = true
+	case ps.take("+"):
+		rep.possessive, ps.fancy = true, true
+	}
+	if quantifierGrammar.MatchString(ps.rest) {
+		return nil, errUndecided
+	}
+	return rep, nil
+}
+
+func (ps *parser) atom() (*node, error) {
+	switch r := ps.next(); r {
+	case '(':
+		return ps.parenthesis()
+	case '[':
+		return ps.brackets()
+	case '\\':
+		return ps.escape()
+	case '.':
+		return ps.node(dot), nil
+	case '^', '$':
+		n := ps.node(assertion)
+		n.char = r
+		return n, nil
+	case '{':
+		return nil, errUndecided
+	default:
+		n := ps.node(literal)
+		n.char = r
+		return n, nil
+	}
+}
+
+var (
+	nameGrammar = regexp.MustCompile(`^\?P?<([A-Za-z_][A-Za-z0-9_]*)>`)
+	flagGrammar = regexp.MustCompile(`^\?([ims]*)(-[ims]+)?([:)])`)
+)
+
+// parenthesis reads what follows an opening one. A group of flags alone is nil.
+func (ps *parser) parenthesis() (*node, error) {
+	n := ps.node(bare)
+	fold, dotAll, multi := ps.fold, ps.dotAll, ps.multi
+	switch {
+	case !strings.HasPrefix(ps.rest, "?"):
+		n.kind = capture
+	case ps.take("?="):
+		n.kind = look
+	case ps.take("?!"):
+		n.kind, n.negated = look, true
+	case ps.take("?<="):
+		n.kind, n.behind = look, true
+	case ps.take("?<!"):
+		n.kind, n.behind, n.negated = look, true, true
+	case ps.take("?>"):
+		n.kind = atomic
+	case nameGrammar.MatchString(ps.rest):
+		m := nameGrammar.FindStringSubmatch(ps.rest)
+		ps.take(m[0])
+		n.kind = capture
+		if ps.names[m[1]] != 0 {
+			return nil, errUndecided
+		}
+		ps.names[m[1]] = ps.p.groups + 1
+	case flagGrammar.MatchString(ps.rest):
+		m := flagGrammar.FindStringSubmatch(ps.rest)
+		ps.take(m[0])
+		ps.setFlags(m[1], true)
+		ps.setFlags(m[2], false)
+		if m[3] == ")" {
+			if m[1]+m[2] == "" {
+				return nil, errUndecided
+			}
+			return nil, nil
+		}
+	default:
+		if ps.rest == "?" {
+			return nil, errBroken
+		}
+		return nil, errUndecided
+	}
+	if n.kind == capture {
+		ps.p.groups++
+		n.group = ps.p.groups
+		ps.open[n.group] = true
+	}
+	inner, err := ps.alternatives()
+	ps.fold, ps.dotAll, ps.multi = fold, dotAll, multi
+	if err != nil {
+		return nil, err
+	}
+	if !ps.take(")") {
+		return nil, errBroken
+	}
+	delete(ps.open, n.group)
+	n.subs = []*node{inner}
+	if n.kind == look || n.kind == atomic {
+		ps.fancy = true
+	}
+	if n.behind && !fixedBranches(inner) {
+		return nil, errUndecided
+	}
+	return n, nil
+}
+
+func (ps *parser) setFlags(flags string, on bool) {
+	for _, f := range flags {
+		switch f {
+		case 'i':
+			ps.fold = on
+		case 's':
+			ps.dotAll = on
+		case 'm':
+			ps.multi = on
+		}
+	}
+}
+
+var (
+	hexGrammar  = regexp.MustCompile(`^x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]{1,6})\})`)
+	propGrammar = regexp.MustCompile(`^[pP](?:([A-Z])|\{(\^?)([A-Za-z_]+)\})`)
+)
+
+// charEscapes stand for one character, inside a class and outside.
+var charEscapes = map[byte]rune{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f', 'v': '\v', 'a': '\a'}
+
+// charEscape reads the escapes that mean the same inside a class and outside:
+// one character, or a set of them.
+func (ps *parser) charEscape() (r rune, set runes, err error) {
+	if ps.rest == "" {
+		return 0, nil, errBroken // a backslash at the end
+	}
+	c := ps.rest[0]
+	switch {
+	case strings.IndexByte("dDwWsS", c) >= 0:
+		ps.rest = ps.rest[1:]
+		set := perlClass(c | 0x20)
+		if c < 'a' {
+			set = set.complement()
+		}
+		return 0, set, nil
+	case charEscapes[c] != 0:
+		ps.rest = ps.rest[1:]
+		return charEscapes[c], nil, nil
+	case c == 'x':
+		m := hexGrammar.FindStringSubmatch(ps.rest)
+		if m == nil {
+			return 0, nil, errUndecided
+		}
+		ps.take(m[0])
+		n, err := strconv.ParseUint(m[1]+m[2], 16, 32)
+		if err != nil || n > unicode.MaxRune || 0xD800 <= n && n < 0xE000 {
+			return 0, nil, errUndecided
+		}
+		return rune(n), nil, nil
+	case c == 'p' || c == 'P':
+		m := propGrammar.FindStringSubmatch(ps.rest)
+		if m == nil || m[2] != "" {
+			return 0, nil, errUndecided
+		}
+		table, ok := unicode.Categories[m[1]+m[3]]
+		if !ok {
+			table, ok = unicode.Scripts[m[1]+m[3]]
+		}
+		if !ok {
+			return 0, nil, errUndecided
+		}
+		ps.take(m[0])
+		set := tableRunes(table)
+		if c == 'P' {
+			set = set.complement()
+		}
+		return 0, set, nil
+	case c < 0x80 && !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z') && c != '<' && c != '>' && c > ' ':
+		ps.rest = ps.rest[1:]
+		return rune(c), nil, nil
+	}
+	return 0, nil, errUndecided
+}
+
+var referenceGrammar = regexp.MustCompile(`^(?:([1-9])|k<([A-Za-z_][A-Za-z0-9_]*)>)`)
+
+// escape reads what follows a backslash outside a class.
+func (ps *parser) escape() (*node, error) {
+	if m := referenceGrammar.FindStringSubmatch(ps.rest); m != nil {
+		ps.take(m[0])
+		n := ps.node(reference)
+		n.group, _ = strconv.Atoi(m[1])
+		if m[2] != "" {
+			n.group = ps.names[m[2]]
+		}
+		digit := ps.rest != "" && '0' <= ps.rest[0] && ps.rest[0] <= '9' && m[1] != ""
+		if digit || n.group == 0 || n.group > ps.p.groups || ps.open[n.group] || ps.fold ||
+			m[1] != "" && len(ps.names) > 0 {
+			return nil, errUndecided
+		}
+		ps.fancy = true
+		return n, nil
+	}
+	if ps.rest != "" && strings.IndexByte("bBAz", ps.rest[0]) >= 0 {
+		n := ps.node(assertion)
+		n.char = ps.next()
+		ps.p.boundary = ps.p.boundary || n.char == 'b' || n.char == 'B'
+		return n, nil
+	}
+	r, set, err := ps.charEscape()
+	if err != nil {
+		return nil, err
+	}
+	n := ps.node(literal)
+	n.char = r
+	if set != nil {
+		n.kind, n.set = class, set
+	}
+	return n, nil
+}

@@ -1,0 +1,199 @@
+package oracle
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// World is what the server knows beyond a call. With it, nothing is open.
+type World struct {
+	Person    map[string]any            // stored person properties, and those that the server fills in
+	Groups    map[string]map[string]any // stored group properties by type
+	Overrides map[string]string         // flag key → stored identifier of a flag with continuity
+	TimeZone  *time.Location            // the project's; never nil
+
+	// Seed draws the rest: membership of cohorts without a definition, flags
+	// outside the feed, and whatever no source settles. The same question
+	// has the same answer throughout a world.
+	Seed uint64
+}
+
+// draw is a fair number for a question.
+func (w World) draw(question ...any) uint64 {
+	sum := sha256.Sum256([]byte(jsonText(append([]any{w.Seed}, question...)...)))
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+func (w World) coin(question ...any) bool { return w.draw(question...)%2 == 0 }
+
+// zones are the project zones that a world may have: both ends, odd offsets, changes
+// of an hour and of half an hour, and days that were left out.
+var zones = []string{"UTC", "Etc/GMT+12", "Etc/GMT-14", "Asia/Kathmandu", "Asia/Kolkata", "America/St_Johns",
+	"America/New_York", "America/Los_Angeles", "Europe/Berlin", "Europe/London", "Australia/Lord_Howe", "Australia/Sydney",
+	"Pacific/Chatham", "Pacific/Apia", "Pacific/Kiritimati", "Pacific/Marquesas", "America/Sao_Paulo", "Asia/Tehran", "Africa/Casablanca"}
+
+// Complete draws a world that agrees with everything that the call and the
+// options say.
+func Complete(rng *rand.Rand, definitions []byte, call Call, o Options) (World, error) {
+	p, err := readProject(definitions)
+	if err != nil {
+		return World{}, err
+	}
+	w := World{
+		Person:    map[string]any{},
+		Groups:    map[string]map[string]any{},
+		Overrides: map[string]string{},
+		TimeZone:  o.TimeZone,
+		Seed:      rng.Uint64(),
+	}
+	if w.TimeZone == nil {
+		if w.TimeZone, err = time.LoadLocation(zones[rng.IntN(len(zones))]); err != nil {
+			return World{}, err
+		}
+	}
+	local := localView{p, call, o.Complete}
+	asked := p.questions()
+	for _, q := range asked {
+		if q.groupType == "" {
+			if _, drawn := w.Person[q.key]; !drawn && local.person(q.key).presence == unknown && rng.IntN(4) > 0 {
+				w.Person[q.key] = provoke(rng, asked.about(q), o.Now)
+			}
+			continue
+		}
+		if w.Groups[q.groupType] == nil {
+			w.Groups[q.groupType] = map[string]any{}
+		}
+		if _, drawn := w.Groups[q.groupType][q.key]; !drawn && local.group(q.groupType, q.key).presence == unknown && rng.IntN(4) > 0 {
+			w.Groups[q.groupType][q.key] = provoke(rng, asked.about(q), o.Now)
+		}
+	}
+	for _, f := range p.flags {
+		if rng.IntN(2) == 0 {
+			w.Overrides[f.key] = identifier(rng)
+		}
+	}
+	return w, nil
+}
+
+// question is a property that some filter looks at.
+type question struct {
+	groupType string // "" for a person's
+	key       string
+	filter    filter
+}
+
+type questions []question
+
+// about are the filters on the same property as q.
+func (qs questions) about(q question) []filter {
+	var result []filter
+	for _, r := range qs {
+		if r.groupType == q.groupType && r.key == q.key {
+			result = append(result, r.filter)
+		}
+	}
+	return result
+}
+
+// questions lists every property filter of a project, in its order.
+func (p project) questions() questions {
+	var result questions
+	add := func(f filter, aggregation any) {
+		switch f.kind {
+		case "person", "":
+			result = append(result, question{"", f.key, f})
+		case "group":
+			index := f.group
+			if index == nil {
+				index = aggregation
+			}
+			if name, ok := p.groupType(index); ok {
+				result = append(result, question{name, f.key, f})
+			}
+		}
+	}
+	for _, f := range p.flags {
+		if f.enrollment {
+			add(filter{kind: "person", key: "$feature_enrollment/" + f.key, operator: "exact", value: "true"}, nil)
+		}
+		for _, c := range f.conditions {
+			for _, g := range c.filters {
+				add(g, c.aggregation)
+			}
+		}
+	}
+	var walk func(v any)
+	walk = func(v any) {
+		for _, raw := range list(object(v)["values"]) {
+			if object(raw)["values"] == nil {
+				add(readFilter(object(raw)), nil)
+			}
+			walk(raw)
+		}
+	}
+	for _, id := range sortedKeys(p.cohorts) {
+		walk(p.cohorts[id])
+	}
+	return result
+}
+
+// fullView is the server's: what is stored, what the call brings, and a settled
+// answer to everything else.
+type fullView struct {
+	project
+	call  Call
+	world World
+}
+
+func (v fullView) person(key string) seen {
+	value, ok := v.call.PersonProperties[key]
+	stored, known := v.world.Person[key]
+	switch {
+	case ok && (value != nil || !known || !strings.HasPrefix(key, "$geoip_")):
+		return seen{present, value}
+	case known:
+		return seen{present, stored}
+	case key == "distinct_id":
+		return seen{present, v.call.DistinctID}
+	}
+	return seen{presence: absent}
+}
+
+func (v fullView) group(groupType, key string) seen {
+	id, ok := groupKey(v.call, groupType)
+	if value, given := v.call.GroupProperties[groupType][key]; given && ok {
+		return seen{present, value}
+	}
+	if stored, known := v.world.Groups[groupType][key]; known {
+		return seen{present, stored}
+	}
+	if key == "$group_key" && ok {
+		return seen{present, id}
+	}
+	return seen{presence: absent}
+}
+
+func (v fullView) member(cohort string) truth {
+	return truthOf(v.world.coin("member", cohort))
+}
+
+func (v fullView) undecided(question ...any) truth {
+	return truthOf(v.world.coin(question...))
+}
+
+// outside is a flag that the feed does not show; false if the server has none either.
+func (v fullView) outside(key string) (any, bool) {
+	values := []any{nil, false, true, "some-variant"}
+	for _, f := range v.flags {
+		for _, d := range f.dependencies() {
+			if s, ok := d.value.(string); ok && d.key == key {
+				values = append(values, s)
+			}
+		}
+	}
+	value := values[v.world.draw("flag", key)%uint64(len(values))]
+	return value, value != nil
+}
