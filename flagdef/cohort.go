@@ -78,7 +78,6 @@ func (d *decoder) member() (m Member) {
 		})
 	}
 	if !isGroup {
-		d.checkFilter(&f)
 		return Member{Filter: f}
 	}
 	if f.Type != "AND" && f.Type != "OR" {

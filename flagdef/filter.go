@@ -2,8 +2,8 @@ package flagdef
 
 // Filter is one property filter of a condition or a cohort.
 type Filter struct {
-	Type     string // "person", "group", "cohort", "flag", "person_metadata", …
-	Key      string // property name; flag key for a flag filter
+	Type     string // "person", "group", "cohort", "flag", "person_metadata", …; "" if absent
+	Key      string // property name; flag key for a flag filter; "" if absent
 	Operator string // "" if the document does not say, which each type reads in its own way
 	Value    Value  // nil if absent
 
@@ -30,16 +30,10 @@ func (d *decoder) filter() Filter {
 		d.fail("a filter must be an object")
 		return f
 	}
-	d.filterMembers(&f)
-	return f
-}
-
-// filterMembers reads what is left of the object that is open into f.
-func (d *decoder) filterMembers(f *Filter) {
 	for !d.close() {
-		d.filterMember(f, d.memberName())
+		d.filterMember(&f, d.memberName())
 	}
-	d.checkFilter(f)
+	return f
 }
 
 func (d *decoder) filterMember(f *Filter, name string) {
@@ -66,15 +60,6 @@ func (d *decoder) filterMember(f *Filter, name string) {
 		d.in(name, func() { f.Chain = append([]string{}, d.strings()...) })
 	default:
 		d.skip()
-	}
-}
-
-func (d *decoder) checkFilter(f *Filter) {
-	if f.Type == "" {
-		d.failAt("type", "a filter needs a type")
-	}
-	if f.Key == "" && (f.Type == "person" || f.Type == "group" || f.Type == "flag") {
-		d.failAt("key", "a filter needs a key")
 	}
 }
 

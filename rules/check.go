@@ -153,6 +153,8 @@ func (c *checker) checkFilter(f *filter, path string, cohorts []int32) {
 		return
 	}
 	switch {
+	case f.broken:
+		c.add(Error, path, "missing-dependency", "the server marks the flag %q as missing or as part of a cycle", f.shown.key)
 	case f.brokenPattern():
 		c.add(Error, path, "broken-pattern", "%s is not a regular expression, so the filter never matches", f.shown.value)
 	case f.kind != cohortFilter && f.whatever == False:

@@ -114,7 +114,7 @@ func epoch(seconds float64) moment {
 	const most = 8e12 // about 250,000 years, where the server's calendar ends
 	switch {
 	case math.IsNaN(seconds) || math.IsInf(seconds, 0):
-		return moment{kind: doubtful}
+		return moment{}
 	case math.Abs(seconds) > most:
 		return moment{kind: doubtful}
 	}
@@ -185,7 +185,7 @@ var dateWords = func() map[string]struct{} {
 		sep sept september oct october nov november dec december
 		monday tue tues tuesday wed wednesday thu thur thurs thursday fri friday sat saturday sun sunday
 		one two three four five six seven eight nine ten eleven twelve first third
-		am pm utc gmt z epoch eod eom eoy`) {
+		epoch eod eom eoy`) {
 		words[word] = struct{}{}
 	}
 	return words

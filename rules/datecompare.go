@@ -29,7 +29,9 @@ func (c *compiler) compileDate(v flagdef.Value, relation dateRelation) compariso
 	case noMoment:
 		return constant(False)
 	case doubtful:
-		return undecidable(FilterValue, string(v))
+		c := varies(m, False)
+		c.unsettled = &Missing{Kind: FilterValue, Name: string(v)}
+		return c
 	}
 	return varies(m, False)
 }
@@ -39,7 +41,7 @@ func (m dateMatcher) match(o operand, now time.Time) Truth {
 	switch {
 	case property.kind == noMoment:
 		return False
-	case property.kind == doubtful:
+	case property.kind == doubtful || m.bound.kind == doubtful:
 		return Unknown
 	case now.IsZero() && (property.kind == relative || m.bound.kind == relative):
 		return Unknown

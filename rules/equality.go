@@ -22,106 +22,73 @@ func compileExact(v flagdef.Value, matching int) comparison {
 	for _, element := range many(v) {
 		s, ok := valueOperand(element).string()
 		if !ok {
-			m.unsettled = true
+			m.open = true
 			continue
 		}
-		m.add(lowerText(s))
+		m.texts[lowerText(s)] = struct{}{}
 	}
-	if len(m.texts) == 1 && !m.unsettled {
+	if len(m.texts) == 1 && !m.open {
 		for s := range m.texts {
-			return varies(textMatcher{text: s, composite: m.composite}, False)
+			return varies(textMatcher{s}, False)
 		}
 	}
 	return varies(m, False)
 }
 
-// textMatcher compares with a single text.
-type textMatcher struct {
-	text      string // in lower case
-	composite bool   // it could be the text of an array or object
-}
+// textMatcher compares with a single text, in lower case.
+type textMatcher struct{ text string }
 
 func (m textMatcher) match(o operand, _ time.Time) Truth {
 	switch o.kind {
 	case text:
-		if o.text == m.text {
-			return True // it is in lower case already
-		}
-		if len(o.text) == len(m.text) || !isASCII(o.text) || !isASCII(m.text) {
-			return truth(lowerEqual(o.text, m.text))
-		}
-		return False
+		return truth(o.text == m.text || lowerEqual(o.text, m.text))
 	case integer, float:
 		var stack [40]byte
 		return truth(string(appendNumber(stack[:0], o)) == m.text)
-	default:
-		return matchText(o, m.composite, func(s string) bool { return s == m.text })
 	}
+	s, ok := o.string()
+	if !ok {
+		return Unknown
+	}
+	return truth(lowerText(s) == m.text)
 }
 
 // exactMatcher compares with every text of a list at once.
 type exactMatcher struct {
-	texts     map[string]struct{} // in lower case
-	composite bool                // one of them could be the text of an array or object
-	unsettled bool                // the list has an element without a settled text
-}
-
-func (m *exactMatcher) add(s string) {
-	m.texts[s] = struct{}{}
-	m.composite = m.composite || compositeText(s)
+	texts map[string]struct{} // in lower case
+	open  bool                // the list has an element whose text is not settled
 }
 
 func (m exactMatcher) match(o operand, _ time.Time) Truth {
-	if m.unsettled {
-		// What is unsettled is an object, so a scalar can be told from it unless
-		// it is a string that looks like one.
-		switch {
-		case m.has(o) == True:
-			return True
-		case o.kind == composite || o.kind == undefined || o.kind == text && compositeText(o.text):
-			return Unknown
-		default:
-			return False
-		}
-	}
-	return m.has(o)
-}
-
-func (m exactMatcher) has(o operand) Truth {
-	var stack [128]byte
-	switch o.kind {
-	case text:
-		if len(o.text) > len(stack)/2 || !isASCII(o.text) {
-			_, ok := m.texts[lowerText(o.text)]
-			return truth(ok)
-		}
-		_, ok := m.texts[string(appendLowerASCII(stack[:0], o.text))]
-		return truth(ok)
-	case integer, float:
-		_, ok := m.texts[string(appendNumber(stack[:0], o))]
-		return truth(ok)
-	default:
-		return matchText(o, m.composite, func(s string) bool {
-			_, ok := m.texts[s]
-			return ok
-		})
-	}
-}
-
-// matchText is for the operands that are neither strings nor numbers.
-func matchText(o operand, composite bool, equals func(lower string) bool) Truth {
-	s, ok := o.string()
+	found, ok := m.has(o)
 	switch {
-	case ok:
-		return truth(equals(lowerText(s)))
-	case o.kind == undefined || composite:
+	case found:
+		return True
+	case !ok || m.open:
 		return Unknown
 	default:
-		return False // the text of a composite, whatever it is, is none of those
+		return False
 	}
 }
 
-func compositeText(s string) bool { return s != "" && (s[0] == '{' || s[0] == '[') }
+// has reports whether an operand's text is in the list. ok is false if the
+// operand has no settled text.
+func (m exactMatcher) has(o operand) (found, ok bool) {
+	var stack [128]byte
+	switch {
+	case o.kind == text && len(o.text) <= len(stack) && isASCII(o.text):
+		_, found = m.texts[string(appendLowerASCII(stack[:0], o.text))]
+		return found, true
+	case o.kind == integer || o.kind == float:
+		_, found = m.texts[string(appendNumber(stack[:0], o))]
+		return found, true
+	}
+	s, ok := o.string()
+	if ok {
+		_, found = m.texts[lowerText(s)]
+	}
+	return found, ok
+}
 
 // appendNumber prints a number in lower case.
 func appendNumber(b []byte, o operand) []byte {
@@ -134,10 +101,14 @@ func appendNumber(b []byte, o operand) []byte {
 // lowerEqual reports whether the lower case of s is lower.
 func lowerEqual(s, lower string) bool {
 	var stack [128]byte
-	if len(s) <= len(stack)/2 {
+	switch {
+	case isASCII(s):
+		return equalASCII(s, lower)
+	case len(s) <= len(stack)/2: // lower case can be longer
 		return string(appendLower(stack[:0], s)) == lower
+	default:
+		return lowerText(s) == lower
 	}
-	return lowerText(s) == lower
 }
 
 // truthyMatcher compares truthiness.

@@ -88,15 +88,8 @@ func (e *evaluation) outcomes(f *flag, whole bool) (o outcomes) {
 	if e.visible(f) == Unknown {
 		o.add(off, ReasonNone, noCondition)
 	}
-	switch e.enrollment(f, &o) {
-	case True:
+	if e.enrollment(f, &o) || o.many && e.enough(whole) {
 		return o
-	case Unknown:
-		o.add(on, ReasonSuperCondition, 0)
-		o.add(off, ReasonSuperCondition, 0)
-		if e.enough(whole) {
-			return o
-		}
 	}
 	switch e.heldOut(f) {
 	case True:
@@ -115,32 +108,36 @@ func (e *evaluation) enough(whole bool) bool {
 	return !whole && e.missing == nil && e.trace == nil
 }
 
-// enrollment applies early access: True if it has decided the flag.
-func (e *evaluation) enrollment(f *flag, o *outcomes) Truth {
+// enrollment applies early access: if the person has the property, it decides
+// the flag. decided is false where the conditions may have a say.
+func (e *evaluation) enrollment(f *flag, o *outcomes) (decided bool) {
 	if f.enrollment == "" {
-		return False
+		return false
 	}
 	p, state := e.personProperty(f.enrollment)
-	switch state {
-	case unknownProperty:
-		e.note(Missing{Kind: PersonProperty, Name: f.enrollment})
-		e.trace.enrollment(f, p, Unknown)
-		return Unknown
-	case missingProperty:
-		e.trace.enrollment(f, p, False)
-		return False
-	}
-	if p.kind == undefined {
-		e.note(Missing{Kind: PersonProperty, Name: f.enrollment})
-		return Unknown
-	}
-	if p.kind == boolTrue || p.kind == text && p.text == "true" {
+	possible := Unknown
+	switch {
+	case state == missingProperty:
+		possible = False
+	case state == unknownProperty || p.kind == undefined:
 		o.add(on, ReasonSuperCondition, 0)
-	} else {
 		o.add(off, ReasonSuperCondition, 0)
+	case p.kind == null:
+		// Whether null counts as having the property is not settled.
+		o.add(off, ReasonSuperCondition, 0)
+	default:
+		possible = True
+		value := int16(off)
+		if p.kind == boolTrue || p.kind == text && p.text == "true" {
+			value = on
+		}
+		o.add(value, ReasonSuperCondition, 0)
 	}
-	e.trace.enrollment(f, p, True)
-	return True
+	if possible == Unknown {
+		e.note(Missing{Kind: PersonProperty, Name: f.enrollment})
+	}
+	e.trace.enrollment(f, p, possible)
+	return possible == True
 }
 
 // heldOut reports whether the subject is in the flag's holdout. The server
@@ -248,8 +245,8 @@ func (e *evaluation) rollout(c *condition, h *hashes) Truth {
 	}
 	id, state := h.identifier(e, c.aggregation)
 	if state != knownIdentifier {
-		if c.percentage <= 0 {
-			return False
+		if c.percentage < 0 || c.percentage == 0 && (h.flag.byDevice || e.subject.DistinctID != "") {
+			return False // an empty distinct id would be in a rollout of 0 %
 		}
 		e.noteIdentifier(h.flag, c.aggregation)
 		e.trace.rollout(c, id, 0, Unknown)

@@ -19,6 +19,7 @@ type filter struct {
 	index   int32  // of a cohort or flag filter: which one
 	wants   wanted // of a flag filter
 	variant string // of a flag filter that wants a variant
+	broken  bool   // of a flag filter whose target may be missing at the server
 
 	shown shownFilter
 }
@@ -71,6 +72,12 @@ func (c *compiler) compileFilter(def *flagdef.Filter, about aggregation) filter 
 }
 
 func (c *compiler) compileKind(def *flagdef.Filter, about aggregation) filter {
+	switch {
+	case def.Type == "":
+		return settled(undecidable(FilterType, "(none)"))
+	case def.Key == "" && def.Type != "cohort":
+		return settled(undecidable(FilterType, def.Type+" without a key"))
+	}
 	switch def.Type {
 	case "person":
 		return filter{kind: personFilter, key: def.Key, comparison: c.compileComparison(def.Operator, def.Value)}
@@ -106,9 +113,12 @@ func (c *compiler) compileGroupFilter(def *flagdef.Filter, about aggregation) fi
 // compileFlagFilter compiles a dependency on another flag.
 func (c *compiler) compileFlagFilter(def *flagdef.Filter) filter {
 	f := filter{kind: flagFilter, index: noTarget}
-	if target, ok := c.byKey[def.Key]; ok && len(def.Chain) > 0 {
+	if target, ok := c.byKey[def.Key]; ok {
 		f.index = target
 	}
+	// An empty chain is how the server marks a target that is missing or part
+	// of a cycle. No chain at all is no statement.
+	f.broken = f.index == noTarget || def.Chain != nil && len(def.Chain) == 0
 	switch {
 	case def.Operator != "flag_evaluates_to":
 		f.comparison = constant(False)

@@ -62,8 +62,8 @@ func (c *compiler) linkFlags() {
 			if filter.kind != flagFilter {
 				return
 			}
+			f.broken = f.broken || filter.broken
 			if filter.index == noTarget {
-				f.broken = true
 				return
 			}
 			dependencies[i] = append(dependencies[i], filter.index)
@@ -75,21 +75,26 @@ func (c *compiler) linkFlags() {
 	}
 	edges := func(i int32) []int32 { return dependencies[i] }
 	work := make([]int, len(c.flags))
-	for _, component := range components(len(c.flags), edges) {
+	member := make([]int32, len(c.flags)) // the component that a flag is in
+	for n, component := range components(len(c.flags), edges) {
+		for _, i := range component {
+			member[i] = int32(n) + 1
+		}
 		onCycle := cyclic(component, edges)
 		for _, i := range component {
 			f := &c.flags[i]
 			f.broken = f.broken || onCycle
 			if onCycle {
-				f.cut()
+				c.cut(f, func(target int32) bool { return member[target] == member[i] })
 			}
 			for _, j := range dependencies[i] {
+				if member[j] == member[i] {
+					continue
+				}
 				target := &c.flags[j]
 				f.broken = f.broken || target.broken && target.active // an inactive flag is off, whatever it rests on
-				if !onCycle {
-					f.depth = max(f.depth, target.depth+1)
-					work[i] += work[j]
-				}
+				f.depth = max(f.depth, target.depth+1)
+				work[i] += work[j]
 			}
 			f.visit(func(filter *filter) {
 				work[i]++
@@ -105,14 +110,21 @@ func (c *compiler) linkFlags() {
 	c.shared = c.shared || c.targets > 0
 }
 
-// cut makes the flag filters of a flag on a cycle undecidable. The flag may be
-// off at the server in any case, and the cycle is gone for evaluation.
-func (f *flag) cut() {
+// cut takes a flag off its cycle: what it asks of the flags on it is not
+// decidable. An inactive flag is off whatever it asks for, so to ask it is safe.
+func (c *compiler) cut(f *flag, onCycle func(target int32) bool) {
 	f.visit(func(filter *filter) {
-		if filter.kind == flagFilter && filter.whatever == Unknown && filter.index != noTarget {
-			filter.comparison = undecidable(Flag, filter.shown.key)
-			filter.index = noTarget
+		if filter.kind != flagFilter || filter.index == noTarget || !onCycle(filter.index) {
+			return
 		}
+		filter.broken = true
+		if !c.flags[filter.index].active {
+			return
+		}
+		if filter.whatever == Unknown {
+			filter.comparison = undecidable(Flag, filter.shown.key)
+		}
+		filter.index = noTarget
 	})
 }
 

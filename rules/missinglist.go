@@ -125,7 +125,7 @@ func (e *evaluation) noteBroken(f *flag) {
 	f.visit(func(filter *filter) {
 		switch {
 		case filter.kind != flagFilter:
-		case filter.index == noTarget:
+		case filter.broken:
 			e.note(Missing{Kind: Flag, Name: filter.shown.key})
 		case e.set.flags[filter.index].broken:
 			e.noteFlag(filter.index)

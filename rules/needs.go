@@ -29,8 +29,8 @@ func (n *needs) flag(i int32) {
 	if f.broken {
 		// A dependency that may be missing counts wherever it stands.
 		f.visit(func(filter *filter) {
-			if filter.kind == flagFilter && filter.index == noTarget {
-				n.filter(filter)
+			if filter.kind == flagFilter && filter.broken {
+				n.server.add(Missing{Kind: Flag, Name: filter.shown.key})
 			}
 		})
 	}

@@ -17,8 +17,8 @@ type orderMatcher struct {
 func ordering(holds func(property, bound float64) bool) func(*compiler, flagdef.Value) comparison {
 	return func(_ *compiler, v flagdef.Value) comparison {
 		bound, ok := valueOperand(v).numeric()
-		if !ok {
-			return constant(False)
+		if !ok || !(holds(bound, bound) || holds(math.Inf(-1), bound) || holds(math.Inf(1), bound)) {
+			return constant(False) // nothing is above infinity, or in any order to NaN
 		}
 		return varies(orderMatcher{holds, bound}, False)
 	}

@@ -190,10 +190,10 @@ func semverTilde(v, w version) bool {
 func semverCaret(v, w version) bool {
 	for i := range w.core {
 		if v.core[i] != w.core[i] {
-			return i > 0 && v.core[i] > w.core[i] && preReleaseAllowed(v, w)
+			return false
 		}
 		if w.core[i] != 0 {
-			return semverFrom(v, w)
+			break
 		}
 	}
 	return semverFrom(v, w)
@@ -262,79 +262,4 @@ func propertyVersion(o operand) (version, Truth) {
 		return v, False
 	}
 	return v, True
-}
-
-// wildcardMatcher matches the numbers before the first star.
-type wildcardMatcher struct {
-	core  [3]uint64
-	fixed int
-}
-
-// semverWildcard compiles 1.2.*, 1.*, 1.*.* and *. A text without a star is a
-// requirement of the caret kind.
-func semverWildcard(c *compiler, v flagdef.Value) comparison {
-	s, ok := valueOperand(v).string()
-	if !ok {
-		return constant(False)
-	}
-	s = strings.TrimSpace(strings.TrimPrefix(s, "v"))
-	if !strings.Contains(s, "*") {
-		return bareRequirement(c, v, s)
-	}
-	if s == "*" {
-		return varies(wildcardMatcher{}, False)
-	}
-	var m wildcardMatcher
-	starred := false
-	parts := strings.Split(s, ".")
-	if len(parts) > len(m.core) || parts[0] == "*" {
-		return constant(False)
-	}
-	for i, part := range parts {
-		if part == "*" {
-			starred = true
-			continue
-		}
-		n, state := parseComponent(part)
-		switch {
-		case state == hugeVersion:
-			return undecidable(FilterValue, s)
-		case state != validVersion || starred:
-			return constant(False)
-		}
-		m.core[i] = n
-		m.fixed = i + 1
-	}
-	return varies(m, False)
-}
-
-// bareRequirement decides on a wildcard text without a star if it is a whole
-// version: whether a shorter one is filled up with zeros is not settled.
-func bareRequirement(c *compiler, v flagdef.Value, s string) comparison {
-	w, state := parseVersion(s)
-	core, _, _ := strings.Cut(s, "-")
-	core, _, _ = strings.Cut(core, "+")
-	switch {
-	case state == noVersion && strings.ContainsAny(s, "<>=~^,xX "):
-		return undecidable(FilterValue, s)
-	case state == noVersion:
-		return constant(False)
-	case strings.Count(core, ".") == 2, w.core[0] > 0:
-		return semantic(semverCaret)(c, v)
-	default:
-		return undecidable(FilterValue, s)
-	}
-}
-
-func (m wildcardMatcher) match(o operand, _ time.Time) Truth {
-	v, ok := propertyVersion(o)
-	if ok != True {
-		return ok
-	}
-	for i := range m.fixed {
-		if v.core[i] != m.core[i] {
-			return False
-		}
-	}
-	return truth(v.pre == "")
 }

@@ -66,6 +66,9 @@ func bounds(filter any) (low, high float64, ok bool) {
 func between(negated bool, filter, property any) truth {
 	low, high, ok := bounds(filter)
 	p, ok2 := number(property)
+	if ok && !ok2 && negated {
+		return maybe // an error in the source, outside in the newer documents
+	}
 	if !ok || !ok2 || math.IsNaN(p) {
 		return no
 	}

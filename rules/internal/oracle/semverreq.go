@@ -43,6 +43,21 @@ func requirement(op string, filter any) (comparator, bool) {
 	return c, true
 }
 
+// mayBeRequirement reports whether a wildcard's text uses what Rust's semver
+// reads beyond what is settled for the server: x for a star, operators, lists.
+func mayBeRequirement(filter any) bool {
+	s, _ := versionText(filter)
+	if strings.ContainsAny(s, "<>=~^, ") {
+		return true
+	}
+	for part := range strings.SplitSeq(s, ".") {
+		if part == "x" || part == "X" {
+			return true
+		}
+	}
+	return false
+}
+
 // bareRequirement is a text without a star: a caret of what is given.
 func bareRequirement(s string) (comparator, bool) {
 	core, pre, _, ok := splitVersion(s)

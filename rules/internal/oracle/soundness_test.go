@@ -84,4 +84,3 @@ func allEqual(values []any) bool {
 	}
 	return true
 }
-
