@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"bytes"
 	"encoding/json"
 	"hash/maphash"
 	"slices"
@@ -36,6 +37,12 @@ var seed = maphash.MakeSeed()
 // cannot be read has no fingerprint.
 func takeFingerprints(body []byte) fingerprints {
 	p := fingerprints{flags: map[string]uint64{}}
+	var compact bytes.Buffer
+	print := func(raw json.RawMessage) uint64 {
+		compact.Reset()
+		_ = json.Compact(&compact, raw) // blanks do not count
+		return maphash.Bytes(seed, compact.Bytes())
+	}
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(body, &members)
 	var flags []json.RawMessage
@@ -45,12 +52,12 @@ func takeFingerprints(body []byte) fingerprints {
 			Key string `json:"key"`
 		}
 		if json.Unmarshal(raw, &flag) == nil && flag.Key != "" {
-			p.flags[flag.Key] += maphash.Bytes(seed, raw) // a sum: keys may occur twice
+			p.flags[flag.Key] += print(raw) // a sum: keys may occur twice
 		}
 	}
 	for name, raw := range members {
 		if name != "flags" {
-			p.shared += maphash.String(seed, name+"\x00"+string(raw)) // a sum: in any order
+			p.shared += maphash.String(seed, name) ^ print(raw) // a sum: in any order
 		}
 	}
 	return p

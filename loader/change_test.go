@@ -21,7 +21,7 @@ func TestOnChange(t *testing.T) {
 		{documentA, &loader.Change{Keys: []string{"a", "b"}, Shared: true}},
 		{documentA, nil},
 		{documentB, &loader.Change{Keys: []string{"a", "b", "c"}}},
-		{`{"flags":[{"key":"c","active":true,"filters":{}},{"key":"a","active":false,"filters":{}}],"cohorts":{}}`, &loader.Change{}}, // order alone
+		{`{"flags":[{"key":"c","active":true,"filters":{}}, {"key": "a","active":false,"filters":{ }}],"cohorts":{ }}`, &loader.Change{}}, // order and blanks alone
 		{`{"flags":[{"key":"c","active":true,"filters":{}},{"key":"a","active":false,"filters":{}}],"cohorts":{"1":{}}}`, &loader.Change{Shared: true}},
 		{`{"flags":[],"cohorts":{"1":{}}}`, &loader.Change{Keys: []string{"a", "c"}}},
 		{`{"flags":[{"key":"d","active":true,"future":1}],"cohorts":{"1":{}}}`, &loader.Change{Keys: []string{"d"}}},
