@@ -1,0 +1,78 @@
+package hogflags
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hogflags/hogflags/posthogapi/posthogtest"
+)
+
+const allocDefinitions = `{"flags":[
+ {"key":"on","active":true,"filters":{"groups":[{"rollout_percentage":50,"properties":[{"key":"plan","type":"person","operator":"exact","value":["pro","team"]}]}]}},
+ {"key":"variant","active":true,"filters":{"groups":[{}],"multivariate":{"variants":[{"key":"a","rollout_percentage":50},{"key":"b","rollout_percentage":50}]}}},
+ {"key":"child","active":true,"filters":{"groups":[{"properties":[{"key":"on","type":"flag","operator":"flag_evaluates_to","value":true,"dependency_chain":["on"]}]}]}}
+]}`
+
+// A single flag costs no allocation beyond what evaluating the rules costs,
+// and that is none but for the interface around a variant's key.
+func TestSingleFlagAllocations(t *testing.T) {
+	srv := posthogtest.NewInMemory(t)
+	srv.SetDefinitions([]byte(allocDefinitions))
+	c, err := New(t.Context(), Config{
+		ProjectToken: posthogtest.ProjectToken,
+		SecretKey:    posthogtest.SecretKey,
+		Host:         srv.URL,
+		HTTPClient:   srv.Client(),
+		PollInterval: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.WaitUntilReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	subject := Subject{DistinctID: "u", PersonProperties: map[string]any{"plan": "pro"}}
+	set := c.loader.Rules()
+	var sink any
+	for _, key := range []string{"on", "variant", "child"} {
+		timed := subject
+		timed.Now = time.Now()
+		if a := set.Evaluate(key, &timed); a.Status != decided {
+			t.Fatalf("%s: %+v, want it decided", key, a)
+		}
+		rules := testing.AllocsPerRun(1000, func() { sink = set.Evaluate(key, &timed).Value() })
+		get := testing.AllocsPerRun(1000, func() { sink, _ = c.GetFeatureFlag(ctx, key, subject) })
+		enabled := testing.AllocsPerRun(1000, func() { _, _ = c.IsFeatureEnabled(ctx, key, subject) })
+		if get > rules || enabled > 0 {
+			t.Errorf("%s: GetFeatureFlag allocates %v times, IsFeatureEnabled %v; want at most the rules' %v, and 0", key, get, enabled, rules)
+		}
+	}
+	_ = sink
+}
+
+func BenchmarkIsFeatureEnabled(b *testing.B) {
+	srv := posthogtest.NewInMemory(b)
+	srv.SetDefinitions([]byte(allocDefinitions))
+	c, err := New(b.Context(), Config{
+		ProjectToken: posthogtest.ProjectToken,
+		SecretKey:    posthogtest.SecretKey,
+		Host:         srv.URL,
+		HTTPClient:   srv.Client(),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := c.WaitUntilReady(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	subject := Subject{DistinctID: "u", PersonProperties: map[string]any{"plan": "pro"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.IsFeatureEnabled(b.Context(), "on", subject); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package hogflags
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/hogflags/hogflags/posthogapi"
+)
+
+// Config is what a [Client] is made from. ProjectToken and one of SecretKey
+// and SecretKeyFunc are required. It prints and marshals without its key.
+type Config struct {
+	// ProjectToken is the project's public token (phc_…).
+	ProjectToken string
+
+	// SecretKey is a project secret key (phs_…) or a personal API key
+	// (phx_…) that may read feature flags.
+	SecretKey string
+
+	// SecretKeyFunc gives the key for each request instead, so that a key
+	// can be rotated without a restart. It must return when its context
+	// ends. Nil: SecretKey is used.
+	SecretKeyFunc func(context.Context) (string, error)
+
+	// Host is PostHog's address, or that of a relay or proxy. Empty means
+	// PostHog Cloud in the US, https://us.i.posthog.com.
+	Host string
+
+	// PollInterval is the time between two polls of the definitions, each
+	// jittered by ±10 %. Zero means 30 s; the minimum is 100 ms.
+	PollInterval time.Duration
+
+	// LastKnownGoodFile is where the last good definitions are kept, for a
+	// start while PostHog is down. Its folder must exist. Empty: none is kept.
+	LastKnownGoodFile string
+
+	// Bootstrap is a definitions document to answer from until PostHog has
+	// been reached, such as one built into the program. Nil: none. The
+	// last-known-good file is preferred to it.
+	Bootstrap []byte
+
+	// TimeZone is the project's time zone, as set in PostHog. Nil: not known,
+	// and flags whose answer depends on it are inconclusive.
+	TimeZone *time.Location
+
+	// HTTPClient sends the requests. Nil means a client on
+	// [http.DefaultTransport].
+	HTTPClient *http.Client
+
+	// Logger takes what an operator should know: changes of the definitions,
+	// failures once per cause, recoveries. Nil discards it. Keys are never
+	// logged.
+	Logger *slog.Logger
+}
+
+func (c Config) api() posthogapi.Config {
+	return posthogapi.Config{
+		Host:          c.Host,
+		ProjectToken:  c.ProjectToken,
+		SecretKey:     c.SecretKey,
+		SecretKeyFunc: c.SecretKeyFunc,
+		HTTPClient:    c.HTTPClient,
+	}
+}
+
+// view is what of a Config may be seen; the API's part hides the keys itself.
+type view struct {
+	API               posthogapi.Config `json:"api"`
+	PollInterval      time.Duration     `json:"poll_interval"`
+	LastKnownGoodFile string            `json:"last_known_good_file"`
+	BootstrapBytes    int               `json:"bootstrap_bytes"`
+	TimeZone          string            `json:"time_zone"`
+}
+
+func (c Config) view() view {
+	v := view{
+		API:               c.api(),
+		PollInterval:      c.PollInterval,
+		LastKnownGoodFile: c.LastKnownGoodFile,
+		BootstrapBytes:    len(c.Bootstrap),
+	}
+	if c.TimeZone != nil {
+		v.TimeZone = c.TimeZone.String()
+	}
+	return v
+}
+
+// String describes c without its key.
+func (c Config) String() string { return fmt.Sprintf("%+v", c.view()) }
+
+// Format writes String for every verb, so that no verb reaches the key.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+
+// MarshalJSON describes c without its key.
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.view()) }
+
+// LogValue describes c without its key.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }

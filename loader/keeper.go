@@ -1,0 +1,169 @@
+package loader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hogflags/hogflags/flagdef"
+	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/rules"
+)
+
+// sink takes what a feeder observes, all of it in the feeder's goroutine.
+type sink interface {
+	// etag is the validator of the document held, empty if there is none.
+	etag() string
+	// asking notes that a request is under way.
+	asking()
+	// received takes a document from upstream and makes it the current one.
+	// With an error it was refused, and that is noted as failed notes it.
+	received(document) error
+	// confirmed notes that the document held is upstream's current one, as
+	// of checkedAt, and carries this etag from now on.
+	confirmed(etag string, checkedAt time.Time)
+	// failed notes why nothing was learned.
+	failed(error)
+}
+
+// document is a definitions document with what belongs to it.
+type document struct {
+	body                 []byte
+	etag                 string
+	source               Source
+	fetchedAt, checkedAt time.Time
+}
+
+// errUnconfirmed is the cause before upstream's first answer.
+var errUnconfirmed = errors.New("upstream has not answered yet")
+
+// keeper parses, compiles, swaps, and keeps the books. It does not know who
+// feeds it.
+type keeper struct {
+	rules    atomic.Pointer[rules.Set]
+	ready    chan struct{} // closed with the first rules
+	timeZone *time.Location
+	log      *slog.Logger
+	file     lastKnownGood
+
+	// Only the feeder's goroutine uses these.
+	prints  fingerprints
+	saved   flagdef.Revision // what the file is known to hold
+	unsaved *document        // the one held, until the file holds it
+	saveErr string           // the last failure to save, so that it is logged once
+
+	mu        sync.Mutex
+	held      Status // all but State, Cause and Age
+	cause     error
+	busy      bool // a request is under way
+	listeners []*func(Change)
+}
+
+func newKeeper(cfg Config) *keeper {
+	return &keeper{
+		ready:    make(chan struct{}),
+		timeZone: cfg.TimeZone,
+		log:      cfg.Logger,
+		file:     lastKnownGood{path: cfg.File, project: projectHash(cfg.ProjectToken), host: cfg.Host},
+		cause:    errUnconfirmed,
+	}
+}
+
+// start loads the file or, if there is none to use, the bootstrap document.
+func (k *keeper) start(bootstrap []byte) error {
+	if k.file.path != "" {
+		doc, err := k.file.read()
+		if err == nil {
+			_, err = k.apply(doc)
+		}
+		switch {
+		case err == nil:
+			k.saved = k.held.Revision
+			return nil
+		case errors.Is(err, fs.ErrNotExist):
+			k.log.Debug("no last-known-good file yet", "file", k.file.path)
+		default:
+			k.log.Warn("last-known-good file ignored", "file", k.file.path, "error", err)
+		}
+	}
+	if bootstrap == nil {
+		return nil
+	}
+	if _, err := k.apply(document{body: bootstrap, source: Bootstrap}); err != nil {
+		return fmt.Errorf("loader config: use Bootstrap: %w", err)
+	}
+	return nil
+}
+
+func (k *keeper) etag() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.held.ETag
+}
+
+func (k *keeper) asking() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.busy = true
+}
+
+func (k *keeper) received(doc document) error {
+	change, err := k.apply(doc)
+	if err != nil {
+		k.failed(err)
+		return err
+	}
+	if change != nil {
+		k.notify(*change)
+	}
+	if k.file.path != "" && k.saved != k.held.Revision {
+		k.unsaved = &doc
+	}
+	k.save()
+	return nil
+}
+
+func (k *keeper) confirmed(etag string, checkedAt time.Time) {
+	k.mu.Lock()
+	k.held.NotModified++
+	k.held.ETag, k.held.CheckedAt, k.held.Source = etag, checkedAt, FromUpstream
+	before := k.settleLocked()
+	k.mu.Unlock()
+	k.logRecovery(before)
+	if k.unsaved != nil {
+		k.unsaved.etag, k.unsaved.checkedAt = etag, checkedAt
+	}
+	k.save()
+}
+
+func (k *keeper) failed(err error) {
+	k.mu.Lock()
+	before := k.cause
+	k.cause, k.busy = err, false
+	k.held.Failed++
+	k.mu.Unlock()
+
+	level := slog.LevelDebug // the same again; its text may differ by a port number
+	if causeName(before) != causeName(err) {
+		level = slog.LevelWarn
+	}
+	k.log.Log(context.Background(), level, "definitions not refreshed", "cause", causeName(err), "error", err)
+}
+
+// causeName is what kind of failure an error is, for the log.
+func causeName(err error) string {
+	switch {
+	case err == nil:
+		return "none"
+	case errors.Is(err, errUnconfirmed):
+		return "unconfirmed"
+	case errors.Is(err, ErrBadDocument):
+		return "bad document"
+	}
+	return posthogapi.KindOf(err).String()
+}

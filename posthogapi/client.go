@@ -1,0 +1,255 @@
+package posthogapi
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	definitionsPath = "/flags/definitions"
+	// legacyPath is where PostHog served definitions before, and where older
+	// self-hosted ones still do.
+	legacyPath = "/api/feature_flag/local_evaluation/"
+
+	maxRedirects  = 5
+	maxErrorBytes = 64 << 10
+)
+
+// Client fetches one project's definitions. It is safe for concurrent use,
+// holds nothing that needs closing and starts no goroutine of its own.
+type Client struct {
+	host    string
+	token   string
+	key     func(context.Context) (string, error)
+	http    http.Client
+	timeout time.Duration
+	maxBody int64
+	legacy  atomic.Bool // the legacy path is the one that answers
+}
+
+// New makes a client. It sends nothing.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	host, err := NormalizeHost(cfg.Host)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	c := &Client{
+		host:    host,
+		token:   cfg.ProjectToken,
+		key:     cfg.keyFunc(),
+		timeout: cfg.Timeout,
+		maxBody: cfg.MaxBodyBytes,
+	}
+	if cfg.HTTPClient != nil {
+		c.http = *cfg.HTTPClient
+	}
+	if c.timeout == 0 {
+		c.timeout = DefaultTimeout
+	}
+	if c.maxBody == 0 {
+		c.maxBody = DefaultMaxBodyBytes
+	}
+	c.maxBody = min(c.maxBody, math.MaxInt64-1) // one more is read, to see the excess
+	// net/http would take the key along to another port or a subdomain.
+	c.http.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects || !sameOrigin(via[len(via)-1].URL, next.URL) {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	return c, nil
+}
+
+// Host is the normalized host that the client asks.
+func (c *Client) Host() string { return c.host }
+
+// Definitions is an answer of the definitions endpoint.
+type Definitions struct {
+	// Body is the document, byte for byte as the server made it before
+	// compression. It is nil when NotModified, and the caller's to keep.
+	Body []byte
+
+	// ETag is the validator that belongs to the document, verbatim; empty
+	// when the server sent none. With NotModified it is the one to use from
+	// now on.
+	ETag string
+
+	// NotModified says that the document that belongs to the ETag sent is
+	// still the current one.
+	NotModified bool
+}
+
+// Definitions asks for the definitions. With an etag the request is
+// conditional: pass one only while holding the document that it came with.
+//
+// It blocks until the answer has been read whole, the context ends or
+// [Config.Timeout] has passed. An answer other than 200 and 304, or a 200
+// that cannot be a definitions document, is a [*StatusError]; a body that
+// breaks off is an error. The document itself is not parsed.
+func (c *Client) Definitions(ctx context.Context, etag string) (Definitions, error) {
+	d, err := c.definitions(ctx, etag)
+	if err != nil {
+		return Definitions{}, fmt.Errorf("fetch definitions from %s: %w", c.host, err)
+	}
+	return d, nil
+}
+
+func (c *Client) definitions(ctx context.Context, etag string) (Definitions, error) {
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	key, err := c.key(bounded)
+	if err != nil {
+		return Definitions{}, err
+	}
+	first, second := definitionsPath, legacyPath
+	if c.legacy.Load() {
+		first, second = second, first
+	}
+	d, err := c.get(bounded, first, key, etag)
+	if isNotFound(err) {
+		var again error
+		d, again = c.get(bounded, second, key, etag)
+		if again == nil {
+			c.legacy.Store(second == legacyPath)
+		}
+		if !isNotFound(again) {
+			err = again
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = fmt.Errorf("no answer within %v: %w", c.timeout, err)
+	}
+	return d, withoutKey(err, key)
+}
+
+func (c *Client) get(ctx context.Context, path, key, etag string) (Definitions, error) {
+	address := c.host + path + "?token=" + url.QueryEscape(c.token) + "&send_cohorts"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return Definitions{}, withoutURL(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept-Encoding", "gzip") // set here, net/http leaves the body alone
+	req.Header.Set("User-Agent", "hogflags")
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Definitions{}, withoutURL(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		return c.document(resp, key)
+	case resp.StatusCode == http.StatusNotModified && etag != "":
+		d := Definitions{ETag: etag, NotModified: true}
+		if newer := resp.Header.Get("ETag"); newer != "" {
+			d.ETag = newer
+		}
+		return d, nil
+	}
+	body, _ := readBody(resp, maxErrorBytes) // what arrived is enough to name the failure
+	fail := newStatusError(resp, body, key, time.Now())
+	if where := resp.Header.Get("Location"); where != "" && fail.Kind == NotPostHog {
+		fail.Detail = redirectDetail(resp, where)
+	}
+	return Definitions{}, fail
+}
+
+func (c *Client) document(resp *http.Response, key string) (Definitions, error) {
+	body, err := readBody(resp, c.maxBody)
+	if errors.Is(err, errTooLarge) {
+		return Definitions{}, &StatusError{
+			StatusCode: resp.StatusCode,
+			Kind:       TooLarge,
+			Detail:     fmt.Sprintf("the body exceeds %d bytes", c.maxBody),
+		}
+	}
+	if err != nil {
+		return Definitions{}, fmt.Errorf("read body: %w", err)
+	}
+	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		fail := newStatusError(resp, body, key, time.Now())
+		fail.Detail = "the body is not a JSON object: " + fail.Detail
+		return Definitions{}, fail
+	}
+	return Definitions{Body: body, ETag: resp.Header.Get("ETag")}, nil
+}
+
+var errTooLarge = errors.New("body too large")
+
+// readBody undoes gzip and reads at most limit bytes of what comes out. It
+// returns what it has read also with an error.
+func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	var r io.Reader = resp.Body
+	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		z, err := gzip.NewReader(r)
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, fmt.Errorf("decompress: %w", err)
+		}
+		r = z
+	default:
+		return nil, fmt.Errorf("content encoding %q was not asked for", encoding)
+	}
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if int64(len(body)) > limit {
+		return body[:limit], errTooLarge
+	}
+	return body, err
+}
+
+func isNotFound(err error) bool {
+	se, ok := errors.AsType[*StatusError](err)
+	return ok && se.StatusCode == http.StatusNotFound
+}
+
+// withoutURL drops the URL, which holds the token, from an error of net/http.
+func withoutURL(err error) error {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		return ue.Err
+	}
+	return err
+}
+
+// withoutKey guards against a transport that quotes the request's headers. The
+// chain of such an error is given up, because any link could quote them.
+func withoutKey(err error, key string) error {
+	if err == nil || !strings.Contains(err.Error(), key) {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), key, "[redacted]"))
+}
+
+// redirectDetail names the target of a redirect without its path and query.
+func redirectDetail(resp *http.Response, location string) string {
+	from := resp.Request.URL
+	to, err := from.Parse(location)
+	switch {
+	case err != nil || to.Host == "":
+		return "it redirects to an address that is not valid"
+	case sameOrigin(from, to):
+		return fmt.Sprintf("it redirects more than %d times", maxRedirects)
+	}
+	return "it redirects to " + to.Scheme + "://" + to.Host + ", where the key is not taken: set Host to the address that answers"
+}

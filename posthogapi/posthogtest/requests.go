@@ -1,0 +1,75 @@
+package posthogtest
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+)
+
+// Kind says how a request was answered.
+type Kind string
+
+// The kinds of answers.
+const (
+	Full        Kind = "full"         // a 2xx with a body
+	NotModified Kind = "not modified" // a 304
+	Failed      Kind = "failed"       // any other, or a broken connection
+)
+
+// keptRequests bounds the log of a server that runs for days.
+const keptRequests = 10_000
+
+// Request is one line of the log.
+type Request struct {
+	Time   time.Time
+	Method string
+	Path   string
+	Query  url.Values
+	Header http.Header // without Authorization
+	Status int         // of the answer, also where a broken connection kept it back
+	Kind   Kind
+}
+
+// Requests returns the requests so far, oldest first, at most the last 10,000.
+// A request is in it before its answer is sent.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// Count is the number of requests in the log that were answered so.
+func (s *Server) Count(kind Kind) int {
+	n := 0
+	for _, r := range s.Requests() {
+		if r.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Server) recordLocked(req *http.Request, r reply, broken bool) {
+	entry := Request{
+		Time:   time.Now(),
+		Method: req.Method,
+		Path:   req.URL.Path,
+		Query:  req.URL.Query(),
+		Header: req.Header.Clone(),
+		Status: r.status,
+		Kind:   Failed,
+	}
+	entry.Header.Del("Authorization")
+	switch {
+	case broken:
+	case r.status == http.StatusNotModified:
+		entry.Kind = NotModified
+	case r.status >= 200 && r.status < 300:
+		entry.Kind = Full
+	}
+	if len(s.requests) >= keptRequests {
+		s.requests = slices.Delete(s.requests, 0, len(s.requests)-keptRequests+1)
+	}
+	s.requests = append(s.requests, entry)
+}
