@@ -15,6 +15,8 @@ import (
 
 // grammar is the command line.
 type grammar struct {
+	Eval        evalCmd        `cmd:"" help:"Evaluate flags for a subject."`
+	Explain     explainCmd     `cmd:"" help:"Show how each answer comes about: conditions, filters, hashes."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
 }
 
