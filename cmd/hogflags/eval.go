@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,30 +27,26 @@ func (*evalCmd) Help() string {
 }
 
 // Run evaluates for each subject in turn.
-func (c *evalCmd) Run(std console) error {
-	set, err := c.rules(std)
+func (c *evalCmd) Run(ctx context.Context, std console) error {
+	set, err := c.rules(ctx, std)
 	if err != nil {
 		return err
 	}
 
 	undecided := false
-	var all []rules.Answer
-	var answers []named
+	var answers []rules.Answer
 	for subject, err := range c.ask(std) {
 		if err != nil {
 			return err
 		}
 		answers = answers[:0]
 		if len(c.Flag) == 0 {
-			all = set.EvaluateAll(all[:0], subject)
-			for _, answer := range all {
-				answers = append(answers, named{answer.Key(), answer})
-			}
+			answers = set.EvaluateAll(answers, subject)
 		}
 		for _, key := range c.Flag {
 			answer := set.Evaluate(key, subject)
 			undecided = undecided || answer.Status == rules.Inconclusive
-			answers = append(answers, named{key, answer})
+			answers = append(answers, answer)
 		}
 		if c.JSON {
 			err = printAnswersJSON(std.out, subject, answers)
@@ -66,14 +63,7 @@ func (c *evalCmd) Run(std console) error {
 	return nil
 }
 
-// named is an answer with the key that was asked for, which an answer about a
-// flag that is filtered out does not know.
-type named struct {
-	key string
-	rules.Answer
-}
-
-func (c *evalCmd) printAnswers(w io.Writer, subject *rules.Subject, answers []named) error {
+func (c *evalCmd) printAnswers(w io.Writer, subject *rules.Subject, answers []rules.Answer) error {
 	indent := ""
 	if c.Subjects != "" {
 		fmt.Fprintln(w, subject.DistinctID)
@@ -82,7 +72,7 @@ func (c *evalCmd) printAnswers(w io.Writer, subject *rules.Subject, answers []na
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, indent+"FLAG\tVALUE\tREASON\tPAYLOAD")
 	for _, answer := range answers {
-		fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\n", indent, answer.key, valueText(answer.Answer), reasonText(answer.Answer), payloadText(answer.Answer))
+		fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\n", indent, answer.Key(), valueText(answer), reasonText(answer), payloadText(answer))
 	}
 	return table.Flush()
 }
@@ -164,10 +154,10 @@ func newAnswerJSON(a rules.Answer) answerJSON {
 	return out
 }
 
-func printAnswersJSON(w io.Writer, subject *rules.Subject, answers []named) error {
+func printAnswersJSON(w io.Writer, subject *rules.Subject, answers []rules.Answer) error {
 	line := subjectAnswers{DistinctID: subject.DistinctID, Flags: make(map[string]answerJSON, len(answers))}
 	for _, answer := range answers {
-		line.Flags[answer.key] = newAnswerJSON(answer.Answer)
+		line.Flags[answer.Key()] = newAnswerJSON(answer)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

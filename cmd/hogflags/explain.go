@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,8 +27,8 @@ Exit codes:
 }
 
 // Run explains each flag for each subject in turn.
-func (c *explainCmd) Run(std console) error {
-	set, err := c.rules(std)
+func (c *explainCmd) Run(ctx context.Context, std console) error {
+	set, err := c.rules(ctx, std)
 	if err != nil {
 		return err
 	}

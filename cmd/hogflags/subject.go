@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -38,11 +39,11 @@ func (q *question) line(arguments string) string {
 }
 
 // rules are the compiled definitions, checked to have the flags that are asked for.
-func (q *question) rules(std console) (*rules.Set, error) {
+func (q *question) rules(ctx context.Context, std console) (*rules.Set, error) {
 	if q.Definitions == "-" && q.Subjects == "-" {
 		return nil, badInput("--definitions flags.json --subjects -", "--definitions and --subjects cannot both be standard input")
 	}
-	set, err := q.compile(std)
+	set, err := q.compile(ctx, std)
 	if err != nil {
 		return nil, err
 	}
