@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/hogflags/hogflags/rules"
 )
@@ -69,12 +68,11 @@ func (c *evalCmd) printAnswers(w io.Writer, subject *rules.Subject, answers []ru
 		fmt.Fprintln(w, subject.DistinctID)
 		indent = "  "
 	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, indent+"FLAG\tVALUE\tREASON\tPAYLOAD")
+	rows := [][]string{{"FLAG", "VALUE", "REASON", "PAYLOAD"}}
 	for _, answer := range answers {
-		fmt.Fprintf(table, "%s%s\t%s\t%s\t%s\n", indent, answer.Key(), valueText(answer), reasonText(answer), payloadText(answer))
+		rows = append(rows, []string{answer.Key(), valueText(answer), reasonText(answer), payloadText(answer)})
 	}
-	return table.Flush()
+	return writeTable(w, indent, rows)
 }
 
 func valueText(a rules.Answer) string {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/hogflags/hogflags/rules"
 )
@@ -117,12 +116,12 @@ func printFindings(w io.Writer, groups []*flagFindings) error {
 			continue
 		}
 		fmt.Fprintln(w, cmp.Or(group.Flag, "(document)"))
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		var rows [][]string
 		for _, finding := range group.Findings {
 			counts[finding.Severity]++
-			fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", finding.Severity, finding.Code, finding.Path, finding.Message)
+			rows = append(rows, []string{finding.Severity, finding.Code, finding.Path, finding.Message})
 		}
-		if err := table.Flush(); err != nil {
+		if err := writeTable(w, "  ", rows); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -30,6 +33,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"grow":  grow,
+			"pack":  pack,
 			"exits": exits,
 		},
 	})
@@ -46,6 +50,19 @@ func grow(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(file.Truncate(size))
 	ts.Check(file.Close())
+}
+
+// pack FILE GZIPPED compresses a file.
+func pack(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: pack FILE GZIPPED")
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := io.WriteString(z, ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), packed.Bytes(), 0o600))
 }
 
 // exits CODE ARGUMENTS… runs hogflags and expects this exit code. An error has
