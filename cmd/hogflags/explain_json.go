@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -18,11 +16,13 @@ type explanationJSON struct {
 
 type conditionJSON struct {
 	Index       int          `json:"index"`
-	Aggregation string       `json:"aggregation"`
+	Aggregation string       `json:"aggregation"` // "person" or the group type
+	Percentage  float64      `json:"rollout_percentage"`
 	Filters     []filterJSON `json:"filters"`
 	Outcome     *bool        `json:"outcome"`
 	Rollout     *bucketJSON  `json:"rollout,omitempty"`
 	Variant     *bucketJSON  `json:"variant,omitempty"`
+	Pinned      string       `json:"pinned_variant,omitempty"`
 	Note        string       `json:"note,omitempty"`
 }
 
@@ -31,8 +31,8 @@ type filterJSON struct {
 	Key      string           `json:"key"`
 	Operator string           `json:"operator,omitempty"`
 	Group    string           `json:"group,omitempty"`
-	Value    json.RawMessage  `json:"value,omitempty"`
-	Seen     *string          `json:"seen"` // null: the property is not there
+	Value    string           `json:"value,omitempty"` // JSON, cut if it is long
+	Seen     *string          `json:"seen"`            // null: the property is not there
 	Outcome  *bool            `json:"outcome"`
 	Negated  bool             `json:"negated,omitempty"`
 	Note     string           `json:"note,omitempty"`
@@ -63,8 +63,8 @@ func newExplanationJSON(e *rules.Explanation) *explanationJSON {
 	}
 	for i, c := range e.Conditions {
 		out.Conditions[i] = conditionJSON{
-			Index: c.Index, Aggregation: c.Aggregation, Filters: newFiltersJSON(c.Filters), Outcome: truthJSON(c.Outcome),
-			Rollout: newBucketJSON(c.Rollout), Variant: newBucketJSON(c.Variant), Note: c.Note,
+			Index: c.Index, Aggregation: c.Aggregation, Percentage: c.Percentage, Filters: newFiltersJSON(c.Filters), Outcome: truthJSON(c.Outcome),
+			Rollout: newBucketJSON(c.Rollout), Variant: newBucketJSON(c.Variant), Pinned: c.Pinned, Note: c.Note,
 		}
 	}
 	return out

@@ -4,15 +4,22 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"flag"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"hogflags": main})
@@ -24,12 +31,13 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			// No project of the developer's, and nothing asked by accident.
 			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST"} {
 				env.Setenv(name, "")
 			}
-			return nil
+			return serve(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"grow":  grow,
@@ -37,6 +45,25 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 		},
 	})
+}
+
+// serve starts a fake PostHog for a script that has a file served.json, and
+// puts its address into HOST.
+func serve(env *testscript.Env) error {
+	body, err := os.ReadFile(filepath.Join(env.WorkDir, "served.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	server, err := posthogtest.Start(posthogtest.Config{Definitions: body})
+	if err != nil {
+		return err
+	}
+	env.Defer(server.Close)
+	env.Setenv("HOST", server.URL)
+	return nil
 }
 
 // grow FILE BYTES makes a file that is at least so large.

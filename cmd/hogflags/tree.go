@@ -48,20 +48,16 @@ func headline(key string, a rules.Answer) string {
 func explained(e *rules.Explanation) []node {
 	var nodes []node
 	if e.EarlyAccess != nil {
-		nodes = append(nodes, node{"early access", []node{filterNode(*e.EarlyAccess)}})
+		nodes = append(nodes, node{text: fmt.Sprintf("%s early access: %s, %s", mark(e.EarlyAccess.Outcome), e.EarlyAccess.Key, seen(*e.EarlyAccess))})
 	}
 	if e.Holdout != nil {
-		nodes = append(nodes, node{"holdout", []node{bucketNode("share", e.Holdout)}})
+		nodes = append(nodes, bucketNode(fmt.Sprintf("%s, %v %%", e.Holdout.Variant, e.Holdout.Percentage), e.Holdout))
 	}
 	for _, condition := range e.Conditions {
 		nodes = append(nodes, conditionNode(condition))
 	}
 	if e.Answer.Status == rules.Inconclusive {
-		missing := node{text: "would be decided by"}
-		for _, text := range missingTexts(e.Answer) {
-			missing.children = append(missing.children, node{text: text})
-		}
-		nodes = append(nodes, missing)
+		nodes = append(nodes, node{text: "would be decided by " + strings.Join(missingTexts(e.Answer), ", ")})
 	}
 	if payload := payloadText(e.Answer); payload != "" {
 		nodes = append(nodes, node{text: "payload " + payload})
@@ -70,15 +66,18 @@ func explained(e *rules.Explanation) []node {
 }
 
 func conditionNode(c rules.ConditionTrace) node {
-	n := node{text: fmt.Sprintf("%s condition %d, by %s", mark(c.Outcome), c.Index+1, cmp.Or(c.Aggregation, "person")) + note(c.Note)}
+	n := node{text: fmt.Sprintf("%s condition %d, by %s, %v %%", mark(c.Outcome), c.Index+1, c.Aggregation, c.Percentage) + note(c.Note)}
 	for _, filter := range c.Filters {
 		n.children = append(n.children, filterNode(filter))
 	}
 	if c.Rollout != nil {
-		n.children = append(n.children, bucketNode("rollout", c.Rollout))
+		n.children = append(n.children, bucketNode(fmt.Sprintf("rollout %v %%", c.Percentage), c.Rollout))
 	}
-	if c.Variant != nil {
-		n.children = append(n.children, bucketNode("variant", c.Variant))
+	switch {
+	case c.Pinned != "":
+		n.children = append(n.children, node{text: "serves variant " + c.Pinned + " to all"})
+	case c.Variant != nil:
+		n.children = append(n.children, bucketNode("variant "+cmp.Or(c.Variant.Variant, "none"), c.Variant))
 	}
 	return n
 }
@@ -93,14 +92,11 @@ func filterNode(f rules.FilterTrace) node {
 	if f.Operator != "" {
 		b.WriteString(" " + f.Operator)
 	}
-	if len(f.Value) > 0 {
-		b.WriteString(" " + abbreviate(string(f.Value), 60))
+	if f.Value != "" {
+		b.WriteString(" " + abbreviate(f.Value, 60))
 	}
-	switch {
-	case f.Present:
-		b.WriteString(", seen " + strconv.Quote(abbreviate(f.Seen, 60)))
-	case len(f.Children) == 0 && f.Flag == nil:
-		b.WriteString(", not seen")
+	if f.Present || len(f.Children) == 0 && f.Flag == nil {
+		b.WriteString(", " + seen(f))
 	}
 	n := node{text: b.String() + note(f.Note)}
 	for _, child := range f.Children {
@@ -112,15 +108,19 @@ func filterNode(f rules.FilterTrace) node {
 	return n
 }
 
+func seen(f rules.FilterTrace) string {
+	if !f.Present {
+		return "not seen"
+	}
+	return "seen " + strconv.Quote(abbreviate(f.Seen, 60))
+}
+
 func bucketNode(what string, t *rules.BucketTrace) node {
-	text := fmt.Sprintf("%s %s", mark(t.Outcome), what)
-	if t.Variant != "" {
-		text += " " + t.Variant
+	hashed := fmt.Sprintf("%q hashes to %.6f", t.Identifier, t.Hash)
+	if t.Outcome == rules.Unknown {
+		hashed = "what is hashed is not known"
 	}
-	if t.Percentage != 0 || t.Variant == "" {
-		text += fmt.Sprintf(" %v %%", t.Percentage)
-	}
-	return node{text: fmt.Sprintf("%s: %q hashes to %.6f", text, t.Identifier, t.Hash) + note(t.Note)}
+	return node{text: fmt.Sprintf("%s %s: %s", mark(t.Outcome), what, hashed) + note(t.Note)}
 }
 
 func note(text string) string {
