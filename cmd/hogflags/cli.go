@@ -17,6 +17,7 @@ import (
 type grammar struct {
 	Eval        evalCmd        `cmd:"" help:"Evaluate flags for a subject."`
 	Explain     explainCmd     `cmd:"" help:"Show how each answer comes about: conditions, filters, hashes."`
+	Lint        lintCmd        `cmd:"" help:"Say which flags cannot be decided locally, and what is broken."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
 }
 

@@ -91,7 +91,7 @@ func reasonText(a rules.Answer) string {
 	case rules.Decided:
 		return a.Description()
 	case rules.Inconclusive:
-		return "not known: " + strings.Join(missingTexts(a), ", ")
+		return "not known: " + strings.Join(texts(a.Missing), ", ")
 	default:
 		return "not for the server runtime"
 	}
@@ -107,12 +107,12 @@ func payloadText(a rules.Answer) string {
 	return abbreviate(string(a.Payload()), 60)
 }
 
-func missingTexts(a rules.Answer) []string {
-	texts := make([]string, len(a.Missing))
-	for i, missing := range a.Missing {
-		texts[i] = missing.String()
+func texts(missing []rules.Missing) []string {
+	list := make([]string, len(missing))
+	for i, m := range missing {
+		list[i] = m.String()
 	}
-	return texts
+	return list
 }
 
 // subjectAnswers is a line of --json.
@@ -135,7 +135,7 @@ type answerJSON struct {
 func newAnswerJSON(a rules.Answer) answerJSON {
 	switch a.Status {
 	case rules.Inconclusive:
-		return answerJSON{Status: "inconclusive", Missing: missingTexts(a)}
+		return answerJSON{Status: "inconclusive", Missing: texts(a.Missing)}
 	case rules.NotFound:
 		return answerJSON{Status: "filtered"}
 	}

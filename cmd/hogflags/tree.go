@@ -57,7 +57,7 @@ func explained(e *rules.Explanation) []node {
 		nodes = append(nodes, conditionNode(condition))
 	}
 	if e.Answer.Status == rules.Inconclusive {
-		nodes = append(nodes, node{text: "would be decided by " + strings.Join(missingTexts(e.Answer), ", ")})
+		nodes = append(nodes, node{text: "would be decided by " + strings.Join(texts(e.Answer.Missing), ", ")})
 	}
 	if payload := payloadText(e.Answer); payload != "" {
 		nodes = append(nodes, node{text: "payload " + payload})
