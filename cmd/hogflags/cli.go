@@ -19,6 +19,7 @@ type grammar struct {
 	Explain     explainCmd     `cmd:"" help:"Show how each answer comes about: conditions, filters, hashes."`
 	Lint        lintCmd        `cmd:"" help:"Say which flags cannot be decided locally, and what is broken."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
+	Demo        demoCmd        `cmd:"" help:"Watch a client follow a flag change. Needs no account and no network."`
 }
 
 // Exit codes, documented in docs/cli.md and in each command's help.

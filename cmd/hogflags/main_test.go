@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST"} {
 				env.Setenv(name, "")
 			}
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command of a race build lingers for a second
 			return serve(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
