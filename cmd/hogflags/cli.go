@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// grammar is the command line.
+type grammar struct {
+	Eval        evalCmd        `cmd:"" help:"Evaluate flags for a subject."`
+	Explain     explainCmd     `cmd:"" help:"Show how each answer comes about: conditions, filters, hashes."`
+	Lint        lintCmd        `cmd:"" help:"Say which flags cannot be decided locally, and what is broken."`
+	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
+	Demo        demoCmd        `cmd:"" help:"Watch a client follow a flag change. Needs no account and no network."`
+}
+
+// Exit codes, documented in docs/cli.md and in each command's help.
+const (
+	exitOK       = 0
+	exitFinding  = 1 // the command worked and found something to act on
+	exitUsage    = 2 // the command line or its input cannot be used
+	exitBroken   = 3 // lint: a flag is broken
+	exitUpstream = 4 // PostHog did not hand out definitions
+)
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// stop ends a command with an exit code other than 0.
+type stop struct {
+	code int
+	err  error  // nil where the output has said it all
+	try  string // arguments that would have worked; "": nothing to suggest
+}
+
+func (s *stop) Error() string { return fmt.Sprint(s.err) }
+func (s *stop) Unwrap() error { return s.err }
+
+// badInput is an error that other arguments would have avoided.
+func badInput(try, format string, args ...any) error {
+	return &stop{code: exitUsage, err: fmt.Errorf(format, args...), try: try}
+}
+
+// found ends a command whose report is not a clean one.
+func found(code int) error { return &stop{code: code} }
+
+// run parses the arguments, runs the command and returns its exit code.
+func run(args []string, std console) int {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+
+	parser := kong.Must(&grammar{},
+		kong.Name("hogflags"),
+		kong.Description("PostHog feature flags, evaluated where the code runs."),
+		kong.Writers(std.out, std.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(std),
+	)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return report(std, commandName(err), &stop{code: exitUsage, err: err})
+	}
+	return report(std, command.Selected().Name, command.Run())
+}
+
+// report writes an error as one line and returns the exit code.
+func report(std console, command string, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	s := &stop{code: exitUsage, err: err}
+	errors.As(err, &s)
+	if s.err == nil {
+		return s.code
+	}
+	name := strings.TrimSpace("hogflags " + command)
+	try := s.try
+	if try == "" && s.code == exitUsage {
+		try = examples[command]
+	}
+	line := strings.ReplaceAll(fmt.Sprintf("%s: %v", name, s.err), "\n", " ")
+	if try != "" {
+		line += fmt.Sprintf("; try: %s %s", name, try)
+	}
+	fmt.Fprintln(std.err, line)
+	return s.code
+}
+
+// examples are arguments that work for each command.
+var examples = map[string]string{
+	"":            "--help",
+	"eval":        "--definitions flags.json --distinct-id user-1 --person plan=pro",
+	"explain":     "--definitions flags.json --distinct-id user-1 --flag KEY",
+	"lint":        "--definitions flags.json",
+	"conformance": "cases.jsonl",
+	"demo":        "--serve",
+}
+
+// commandName finds which command the arguments were meant for.
+func commandName(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if selected := parse.Context.Selected(); selected != nil {
+			return selected.Name
+		}
+	}
+	return ""
+}

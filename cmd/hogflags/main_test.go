@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"flag"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hogflags/hogflags/posthogapi/posthogtest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"hogflags": main})
+}
+
+// TestScripts runs testdata/script: each command, with good and with bad input.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			// No project of the developer's, and nothing asked by accident.
+			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST"} {
+				env.Setenv(name, "")
+			}
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command of a race build lingers for a second
+			return serve(env)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"grow":  grow,
+			"pack":  pack,
+			"exits": exits,
+		},
+	})
+}
+
+// serve starts a fake PostHog for a script that has a file served.json, and
+// puts its address into HOST.
+func serve(env *testscript.Env) error {
+	body, err := os.ReadFile(filepath.Join(env.WorkDir, "served.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	server, err := posthogtest.Start(posthogtest.Config{Definitions: body})
+	if err != nil {
+		return err
+	}
+	env.Defer(server.Close)
+	env.Setenv("HOST", server.URL)
+	return nil
+}
+
+// grow FILE BYTES makes a file that is at least so large.
+func grow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: grow FILE BYTES")
+	}
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	file, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR|os.O_CREATE, 0o600)
+	ts.Check(err)
+	ts.Check(file.Truncate(size))
+	ts.Check(file.Close())
+}
+
+// pack FILE GZIPPED compresses a file.
+func pack(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: pack FILE GZIPPED")
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err := io.WriteString(z, ts.ReadFile(args[0]))
+	ts.Check(err)
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), packed.Bytes(), 0o600))
+}
+
+// exits CODE ARGUMENTS… runs hogflags and expects this exit code. An error has
+// to be one line on stderr; without one, stderr has to be empty.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE ARGUMENTS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("hogflags", args[1:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+	lines := 0
+	if want == exitUsage || want == exitUpstream {
+		lines = 1
+	}
+	if stderr := ts.ReadFile("stderr"); strings.Count(stderr, "\n") != lines {
+		ts.Fatalf("stderr has %d lines, want %d:\n%s", strings.Count(stderr, "\n"), lines, stderr)
+	}
+}
