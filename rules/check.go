@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/hogflags/hogflags/flagdef"
 )
@@ -50,6 +51,7 @@ func (s *Set) Check() []Finding {
 type checker struct {
 	set      *Set
 	flag     *flag
+	cohorts  map[int32]bool // those reported on for the flag
 	findings []Finding
 }
 
@@ -62,7 +64,7 @@ func (c *checker) add(severity Severity, path, code, format string, args ...any)
 }
 
 func (c *checker) check(f *flag) {
-	c.flag = f
+	c.flag, c.cohorts = f, map[int32]bool{}
 	if p := f.problem; p != nil {
 		c.add(Error, p.Path, "unusable-flag", "%s; the flag is inconclusive", p.What)
 		return
@@ -141,13 +143,12 @@ func (c *checker) checkCondition(cond *condition, path string) {
 		}
 	}
 	for i := range cond.filters {
-		c.checkFilter(&cond.filters[i], fmt.Sprintf("%s.properties[%d]", path, i), nil)
+		c.checkFilter(&cond.filters[i], fmt.Sprintf("%s.properties[%d]", path, i))
 	}
 }
 
-// checkFilter reports on a filter and on what it refers to. The cohorts that
-// lead to it are given so that a cycle ends.
-func (c *checker) checkFilter(f *filter, path string, cohorts []int32) {
+// checkFilter reports on a filter and on what it refers to.
+func (c *checker) checkFilter(f *filter, path string) {
 	if f.unsettled != nil {
 		c.checkUnsettled(f, path)
 		return
@@ -163,7 +164,7 @@ func (c *checker) checkFilter(f *filter, path string, cohorts []int32) {
 	case f.kind == metadataFilter:
 		c.add(Warning, path, "person-metadata", "%s of the person is known to the server only", f.shown.key)
 	case f.kind == cohortFilter:
-		c.checkCohort(f.index, path, cohorts)
+		c.checkCohort(f.index, path)
 	}
 	if m, ok := f.dates(); ok && m.zone == nil && m.bound.kind != instant {
 		c.add(Info, path, "needs-time-zone",
@@ -177,23 +178,24 @@ func (f *filter) brokenPattern() bool {
 		(f.shown.operator == "regex" || f.shown.operator == "not_regex")
 }
 
-func (c *checker) checkCohort(i int32, path string, cohorts []int32) {
-	if i == noTarget {
+func (c *checker) checkCohort(i int32, path string) {
+	if i == noTarget || c.cohorts[i] {
 		return
 	}
-	for _, seen := range cohorts {
-		if seen == i {
-			c.add(Error, path, "cohort-cycle", "cohort %s contains itself", c.set.cohorts[i].id)
-			return
-		}
-	}
-	if len(cohorts) >= maxCohortDepth {
+	c.cohorts[i] = true
+	co := &c.set.cohorts[i]
+	switch {
+	case co.depth > maxCohortDepth:
+		c.add(Warning, path, "deep-cohorts", "cohort %s nests cohorts more than %d deep", co.id, maxCohortDepth)
 		return
+	case co.cycle != noTarget:
+		c.add(Error, path, "cohort-cycle", "cohort %s contains itself", co.id)
 	}
-	cohorts = append(cohorts[:len(cohorts):len(cohorts)], i)
-	c.set.cohorts[i].root.visit(func(f *filter) {
+	co.root.visit(func(f *filter) {
 		if f.unsettled != nil || f.kind == cohortFilter || f.kind == metadataFilter || f.brokenPattern() {
-			c.checkFilter(f, path+" → cohort "+c.set.cohorts[i].id, cohorts)
+			// A path names the last cohort only: a chain of them may be long.
+			base, _, _ := strings.Cut(path, " → ")
+			c.checkFilter(f, base+" → cohort "+co.id)
 		}
 	})
 }

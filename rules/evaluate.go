@@ -156,7 +156,7 @@ func (e *evaluation) heldOut(f *flag) Truth {
 		result = True
 	default:
 		hash = bucket("holdout-", id, "")
-		result = truth(hash <= f.holdout.percentage/100)
+		result = truth(within(hash, f.holdout.percentage))
 	}
 	e.trace.holdout(f, id, hash, result)
 	return result
@@ -253,7 +253,7 @@ func (e *evaluation) rollout(c *condition, h *hashes) Truth {
 		return Unknown
 	}
 	hash := h.rollout(id)
-	in := truth(hash <= c.percentage/100)
+	in := truth(within(hash, c.percentage))
 	e.trace.rollout(c, id, hash, in)
 	return in
 }

@@ -25,6 +25,10 @@ func bucket(prefix, identifier, salt string) float64 {
 	return float64(binary.BigEndian.Uint64(sum[:8])>>4) / (1 << 60)
 }
 
+// within reports whether a hash is in a share of subjects. The bound is in it,
+// so 0 % admits the hash 0.
+func within(hash, percentage float64) bool { return hash <= percentage/100 }
+
 // identifier returns id as the server hashes it: valid UTF-8, and cut to 200
 // scalars.
 func identifier(id string) string {

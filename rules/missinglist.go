@@ -12,8 +12,17 @@ type missingList struct {
 	cohorts []int32 // likewise
 }
 
-// maxMissing bounds what an answer lists.
-const maxMissing = 32
+// What an answer lists is bounded, and so is how many flags and cohorts are
+// looked into for it.
+const (
+	maxMissing    = 32
+	maxLookedInto = 64
+)
+
+// full reports whether there is no use in looking further.
+func (l *missingList) full() bool {
+	return len(l.list) >= maxMissing || len(l.flags)+len(l.cohorts) >= maxLookedInto
+}
 
 // whatIsMissing evaluates a flag once more, to collect what it lacks. Only an
 // inconclusive answer pays for it.
@@ -43,7 +52,7 @@ func (e *evaluation) noteFilters(filters []filter) {
 		return
 	}
 	for i := range filters {
-		if f := &filters[i]; e.filter(f) == Unknown {
+		if f := &filters[i]; !e.missing.full() && e.filter(f) == Unknown {
 			e.noteFilter(f)
 		}
 	}
@@ -90,7 +99,7 @@ func (e *evaluation) noteCohort(i int32) {
 	switch {
 	case slices.Contains(e.missing.cohorts, i):
 		return
-	case c.depth > maxCohortDepth:
+	case c.depth > maxCohortDepth || e.missing.full():
 		e.note(Missing{Kind: CohortMember, Name: c.id})
 		return
 	case c.cycle != noTarget:
@@ -98,7 +107,7 @@ func (e *evaluation) noteCohort(i int32) {
 	}
 	e.missing.cohorts = append(e.missing.cohorts, i)
 	c.root.visit(func(f *filter) {
-		if e.filter(f) == Unknown {
+		if !e.missing.full() && e.filter(f) == Unknown {
 			e.noteFilter(f)
 		}
 	})
@@ -109,7 +118,7 @@ func (e *evaluation) noteFlag(i int32) {
 	switch {
 	case slices.Contains(e.missing.flags, f):
 		return
-	case f.depth > maxFlagDepth:
+	case f.depth > maxFlagDepth || e.missing.full():
 		e.note(Missing{Kind: Flag, Name: f.key})
 		return
 	}

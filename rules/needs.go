@@ -17,6 +17,10 @@ func (n *needs) flag(i int32) {
 		n.server.add(Missing{Kind: Definition, Name: f.problem.Path + ": " + f.problem.What})
 		return
 	}
+	if f.depth > maxFlagDepth {
+		n.server.add(Missing{Kind: Flag, Name: f.key})
+		return
+	}
 	if f.enrollment != "" {
 		n.supply.add(Missing{Kind: PersonProperty, Name: f.enrollment})
 	}
@@ -97,5 +101,7 @@ func (n *needs) cohort(i int32) {
 	if c.cycle != noTarget || c.depth > maxCohortDepth {
 		n.server.add(Missing{Kind: CohortMember, Name: c.id})
 	}
-	c.root.visit(n.filter)
+	if c.depth <= maxCohortDepth {
+		c.root.visit(n.filter)
+	}
 }
