@@ -34,7 +34,7 @@ func loadHogflags(body []byte) (*rules.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("get definitions: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	received, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("read definitions: %w", err)

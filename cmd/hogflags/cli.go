@@ -26,7 +26,7 @@ type grammar struct {
 const (
 	exitOK       = 0
 	exitFinding  = 1 // the command worked and found something to act on
-	exitUsage    = 2 // the command line or its input cannot be used
+	exitUsage    = 2 // the command line, its input or its output cannot be used
 	exitBroken   = 3 // lint: a flag is broken
 	exitUpstream = 4 // PostHog did not hand out definitions
 )
@@ -35,6 +35,18 @@ const (
 type console struct {
 	in       io.Reader
 	out, err io.Writer
+}
+
+// open opens a file for reading; - is standard input.
+func (c console) open(name string) (in io.Reader, closeInput func(), err error) {
+	if name == "-" {
+		return c.in, func() {}, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, func() { _ = file.Close() }, nil // nothing was written to it
 }
 
 // stop ends a command with an exit code other than 0.
@@ -83,21 +95,23 @@ func report(std console, command string, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	s := &stop{code: exitUsage, err: err}
-	errors.As(err, &s)
+	s, ok := errors.AsType[*stop](err)
+	if !ok {
+		s = &stop{code: exitUsage, err: err} // such as a disk that is full
+	}
 	if s.err == nil {
 		return s.code
 	}
 	name := strings.TrimSpace("hogflags " + command)
 	try := s.try
-	if try == "" && s.code == exitUsage {
+	if ok && try == "" && s.code == exitUsage {
 		try = examples[command]
 	}
 	line := strings.ReplaceAll(fmt.Sprintf("%s: %v", name, s.err), "\n", " ")
 	if try != "" {
 		line += fmt.Sprintf("; try: %s %s", name, try)
 	}
-	fmt.Fprintln(std.err, line)
+	_, _ = fmt.Fprintln(std.err, line) // where else to complain
 	return s.code
 }
 
@@ -113,8 +127,7 @@ var examples = map[string]string{
 
 // commandName finds which command the arguments were meant for.
 func commandName(err error) string {
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
 		if selected := parse.Context.Selected(); selected != nil {
 			return selected.Name
 		}

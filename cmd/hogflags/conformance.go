@@ -3,12 +3,13 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
-	"text/tabwriter"
+	"strconv"
 
 	"github.com/hogflags/hogflags/internal/conformance"
 )
@@ -31,35 +32,48 @@ func (*conformanceCmd) Help() string {
 
 // Run judges every case of every file.
 func (c *conformanceCmd) Run(std console) error {
-	sink := io.Discard
-	if c.Out != "" {
-		file, err := os.Create(c.Out)
-		if err != nil {
-			return badInput("", "write results: %w", err)
-		}
-		defer file.Close()
-		sink = file
-	}
-	results := bufio.NewWriter(sink)
-
 	var tally conformance.Tally
-	for _, name := range c.Files {
-		if err := c.judge(name, std, &tally, json.NewEncoder(results)); err != nil {
-			return err
-		}
-	}
-	if err := results.Flush(); err != nil {
-		return badInput("", "write results: %w", err)
+	if err := c.judgeAll(std, &tally); err != nil {
+		return err
 	}
 	if tally.Total.Cases == 0 {
 		return badInput("", "no cases in %v", c.Files)
 	}
 
-	if err := c.print(std.out, &tally); err != nil {
-		return err
+	var err error
+	if c.JSON {
+		err = writeJSON(std.out, newConformanceReport(&tally))
+	} else {
+		err = c.print(std.out, &tally)
+	}
+	if err != nil {
+		return fmt.Errorf("print counts: %w", err)
 	}
 	if tally.Wrong() > 0 {
 		return found(exitFinding)
+	}
+	return nil
+}
+
+// judgeAll judges the cases of all files and writes the answers to --out.
+func (c *conformanceCmd) judgeAll(std console, tally *conformance.Tally) (err error) {
+	results := bufio.NewWriter(io.Discard)
+	if c.Out != "" {
+		file, err2 := os.Create(c.Out)
+		if err2 != nil {
+			return badInput("", "write results: %w", err2)
+		}
+		results.Reset(file)
+		defer func() {
+			if failed := errors.Join(results.Flush(), file.Close()); failed != nil && err == nil {
+				err = fmt.Errorf("write results: %w", failed)
+			}
+		}()
+	}
+	for _, name := range c.Files {
+		if err := c.judge(name, std, tally, json.NewEncoder(results)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -71,15 +85,11 @@ type resultLine struct {
 }
 
 func (c *conformanceCmd) judge(name string, std console, tally *conformance.Tally, out *json.Encoder) error {
-	in := std.in
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return badInput("", "read cases: %w", err)
-		}
-		defer file.Close()
-		in = file
+	in, closeInput, err := std.open(name)
+	if err != nil {
+		return badInput("", "read cases: %w", err)
 	}
+	defer closeInput()
 	for test, err := range conformance.Read(in) {
 		if err != nil {
 			return badInput("", "read cases: %s: %w", name, err)
@@ -89,42 +99,43 @@ func (c *conformanceCmd) judge(name string, std console, tally *conformance.Tall
 			line.Results = []map[string]conformance.Answer{} // it could not be run; the report says why
 		}
 		if err := out.Encode(line); err != nil {
-			return badInput("", "write results: %w", err)
+			return fmt.Errorf("write results: %w", err)
 		}
 	}
 	return nil
 }
 
 func (c *conformanceCmd) print(w io.Writer, tally *conformance.Tally) error {
-	if c.JSON {
-		return writeJSON(w, newConformanceReport(tally))
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "category\tcases\tanswers\tright\tinconclusive\tmisses\tmiss rate\tfailures\tpayload\treason\t")
+	p := printer{w: w}
+	rows := [][]string{{"category", "cases", "answers", "right", "inconclusive", "misses", "miss rate", "failures", "payload", "reason"}}
 	row := func(name string, n conformance.Count) {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%.2f %%\t%d\t%d\t%d\t\n", name, n.Cases, n.Answers,
-			n.By[conformance.Right], n.By[conformance.RightInconclusive], n.By[conformance.Miss], 100*n.Rate(conformance.Miss),
-			n.By[conformance.Failure], n.By[conformance.PayloadFailure], n.By[conformance.ReasonDiffers])
+		cells := []string{name, strconv.Itoa(n.Cases), strconv.Itoa(n.Answers)}
+		for _, verdict := range []conformance.Verdict{conformance.Right, conformance.RightInconclusive, conformance.Miss} {
+			cells = append(cells, strconv.Itoa(n.By[verdict]))
+		}
+		cells = append(cells, fmt.Sprintf("%.2f %%", 100*n.Rate(conformance.Miss)))
+		for _, verdict := range []conformance.Verdict{conformance.Failure, conformance.PayloadFailure, conformance.ReasonDiffers} {
+			cells = append(cells, strconv.Itoa(n.By[verdict]))
+		}
+		rows = append(rows, cells)
 	}
 	for _, name := range slices.Sorted(maps.Keys(tally.Categories)) {
 		row(name, *tally.Categories[name])
 	}
 	row("all", tally.Total)
-	if err := table.Flush(); err != nil {
-		return err
-	}
+	p.numbers(rows)
 
 	worst := slices.SortedStableFunc(slices.Values(tally.Differences), func(a, b conformance.Difference) int {
 		return int(b.Verdict) - int(a.Verdict)
 	})
 	for i, difference := range worst {
 		if i >= c.List {
-			fmt.Fprintf(w, "… and %d more (--list)\n", len(worst)-i)
+			p.printf("… and %d more (--list)\n", len(worst)-i)
 			break
 		}
-		fmt.Fprintln(w, difference)
+		p.printf("%v\n", difference)
 	}
-	return nil
+	return p.err
 }
 
 // conformanceReport is the --json form of the table.

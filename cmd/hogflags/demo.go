@@ -42,7 +42,7 @@ Exit codes:
 
 // demo is a fake PostHog and a client that follows it.
 type demo struct {
-	out      io.Writer // the story as it unfolds
+	out      printer // the story as it unfolds
 	server   *posthogtest.Server
 	client   *hogflags.Client
 	changes  chan hogflags.Change
@@ -78,7 +78,7 @@ func (c *demoCmd) Run(ctx context.Context, std console) error {
 	if c.Serve {
 		<-ctx.Done()
 	}
-	return nil
+	return d.out.err
 }
 
 func startDemo(ctx context.Context, out io.Writer) (*demo, error) {
@@ -95,7 +95,7 @@ func startDemo(ctx context.Context, out io.Writer) (*demo, error) {
 		return nil, err
 	}
 	d := &demo{
-		out: out, server: server, client: client, subjects: demoSubjects(),
+		out: printer{w: out}, server: server, client: client, subjects: demoSubjects(),
 		changes: make(chan hogflags.Change, 8),
 		report:  demoReport{URL: server.URL},
 	}
@@ -113,7 +113,7 @@ func (d *demo) close() {
 	d.server.Close()
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
+func (d *demo) say(format string, args ...any) { d.out.printf(format+"\n", args...) }
 
 func (d *demo) evaluate(ctx context.Context) error {
 	d.say("A fake PostHog serves a made-up project of 20 flags on %s.", d.server.URL)
@@ -126,9 +126,7 @@ func (d *demo) evaluate(ctx context.Context) error {
 		return err
 	}
 	d.report.Answers = answers
-	if err := writeTable(d.out, "", d.table(answers)); err != nil {
-		return err
-	}
+	d.out.table("", d.table(answers))
 	d.say("\n? cannot be decided from what is known here; PostHog's server would have to be asked.\n")
 	return nil
 }
@@ -161,9 +159,7 @@ func (d *demo) edit(ctx context.Context) error {
 	for _, c := range d.report.Changes {
 		rows = append(rows, []string{c.Flag, c.Subject, demoText(c.Before), demoText(c.After)})
 	}
-	if err := writeTable(d.out, "", rows); err != nil {
-		return err
-	}
+	d.out.table("", rows)
 	d.say("\n(checkout-upsell depends on %s, so it changes too.)\n", flag)
 	return nil
 }

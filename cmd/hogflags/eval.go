@@ -63,16 +63,17 @@ func (c *evalCmd) Run(ctx context.Context, std console) error {
 }
 
 func (c *evalCmd) printAnswers(w io.Writer, subject *rules.Subject, answers []rules.Answer) error {
-	indent := ""
+	p, indent := printer{w: w}, ""
 	if c.Subjects != "" {
-		fmt.Fprintln(w, subject.DistinctID)
+		p.printf("%s\n", subject.DistinctID)
 		indent = "  "
 	}
 	rows := [][]string{{"FLAG", "VALUE", "REASON", "PAYLOAD"}}
 	for _, answer := range answers {
 		rows = append(rows, []string{answer.Key(), valueText(answer), reasonText(answer), payloadText(answer)})
 	}
-	return writeTable(w, indent, rows)
+	p.table(indent, rows)
+	return p.err
 }
 
 func valueText(a rules.Answer) string {

@@ -62,8 +62,9 @@ func (c *explainCmd) Run(ctx context.Context, std console) error {
 }
 
 func printExplanation(w io.Writer, subject *rules.Subject, key string, e *rules.Explanation) error {
-	_, err := fmt.Fprintf(w, "%s for %s\n%s\n", headline(key, e.Answer), subject.DistinctID, tree(explained(e)))
-	return err
+	p := printer{w: w}
+	p.printf("%s for %s\n%s\n", headline(key, e.Answer), subject.DistinctID, tree(explained(e)))
+	return p.err
 }
 
 func printExplanationJSON(w io.Writer, subject *rules.Subject, key string, e *rules.Explanation) error {

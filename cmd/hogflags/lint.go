@@ -108,33 +108,30 @@ func newLintReport(set *rules.Set, findings []rules.Finding) lintReport {
 }
 
 func (r lintReport) print(w io.Writer) error {
+	p := printer{w: w}
 	counts := map[string]int{}
-	section := func(title string, findings []findingJSON) error {
+	section := func(title string, findings []findingJSON) {
 		rows := make([][]string, len(findings))
 		for i, f := range findings {
 			rows[i] = []string{f.Severity, f.Code, f.Path, f.Message}
 			counts[f.Severity]++
 		}
-		fmt.Fprintln(w, title)
-		return writeTable(w, "  ", rows)
+		p.printf("%s\n", title)
+		p.table("  ", rows)
 	}
 	if len(r.Document) > 0 {
-		if err := section("the document", r.Document); err != nil {
-			return err
-		}
+		section("the document", r.Document)
 	}
 	local := 0
 	for _, flag := range r.Flags {
 		if flag.Local {
 			local++
 		}
-		if err := section(flag.title(), flag.Findings); err != nil {
-			return err
-		}
+		section(flag.title(), flag.Findings)
 	}
-	_, err := fmt.Fprintf(w, "\n%d of %d flags can be decided locally for every subject; %d errors, %d warnings, %d notes\n",
+	p.printf("\n%d of %d flags can be decided locally for every subject; %d errors, %d warnings, %d notes\n",
 		local, len(r.Flags), counts["error"], counts["warning"], counts["info"])
-	return err
+	return p.err
 }
 
 func (f *lintFlag) title() string {

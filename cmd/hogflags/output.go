@@ -2,13 +2,43 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
 )
 
-// writeTable writes rows in columns, indented, without blanks at line ends.
-func writeTable(w io.Writer, indent string, rows [][]string) error {
+// printer writes text and remembers the first error, so that a report can be
+// written without asking after each line.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}
+
+// table writes rows in columns, indented, without blanks at line ends.
+func (p *printer) table(indent string, rows [][]string) { p.columns(indent, rows, padRight) }
+
+// numbers writes rows whose columns, but for the first, are numbers.
+func (p *printer) numbers(rows [][]string) {
+	p.columns("", rows, func(column int, cell string, width int) string {
+		if column == 0 {
+			return padRight(column, cell, width)
+		}
+		return strings.Repeat(" ", width-utf8.RuneCountInString(cell)) + cell
+	})
+}
+
+func padRight(_ int, cell string, width int) string {
+	return cell + strings.Repeat(" ", width-utf8.RuneCountInString(cell))
+}
+
+func (p *printer) columns(indent string, rows [][]string, pad func(column int, cell string, width int) string) {
 	var widths []int
 	for _, row := range rows {
 		for i, cell := range row {
@@ -18,16 +48,13 @@ func writeTable(w io.Writer, indent string, rows [][]string) error {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	var b strings.Builder
 	for _, row := range rows {
-		line := indent
+		cells := make([]string, len(row))
 		for i, cell := range row {
-			line += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
+			cells[i] = pad(i, cell, widths[i])
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		p.printf("%s\n", strings.TrimRight(indent+strings.Join(cells, "  "), " "))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // abbreviate cuts text to at most n characters.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/hogflags/hogflags/flagdef"
@@ -67,15 +66,11 @@ func (s *source) load(ctx context.Context, std console) (*flagdef.Definitions, e
 }
 
 func (s *source) read(std console) ([]byte, error) {
-	in := std.in
-	if s.Definitions != "-" {
-		file, err := os.Open(s.Definitions)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
+	in, closeInput, err := std.open(s.Definitions)
+	if err != nil {
+		return nil, err
 	}
+	defer closeInput()
 	body, err := io.ReadAll(io.LimitReader(in, maxDefinitions+1))
 	if err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 
 	"github.com/hogflags/hogflags/rules"
 )
@@ -52,16 +51,12 @@ func (q *question) stream(std console, yield func(*rules.Subject, error) bool) {
 		yield(nil, err)
 		return
 	}
-	in := std.in
-	if q.Subjects != "-" {
-		file, err := os.Open(q.Subjects)
-		if err != nil {
-			yield(nil, badInput("", "read subjects: %w", err))
-			return
-		}
-		defer file.Close()
-		in = file
+	in, closeInput, err := std.open(q.Subjects)
+	if err != nil {
+		yield(nil, badInput("", "read subjects: %w", err))
+		return
 	}
+	defer closeInput()
 
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxSubject)
