@@ -35,13 +35,18 @@ var zones = []string{"UTC", "Etc/GMT+12", "Etc/GMT-14", "Asia/Kathmandu", "Asia/
 	"America/New_York", "America/Los_Angeles", "Europe/Berlin", "Europe/London", "Australia/Lord_Howe", "Australia/Sydney",
 	"Pacific/Chatham", "Pacific/Apia", "Pacific/Kiritimati", "Pacific/Marquesas", "America/Sao_Paulo", "Asia/Tehran", "Africa/Casablanca"}
 
+// zone draws a project zone. It panics without a time zone database.
+func zone(rng *rand.Rand) *time.Location {
+	z, err := time.LoadLocation(pick(rng, zones...))
+	if err != nil {
+		panic("oracle: " + err.Error())
+	}
+	return z
+}
+
 // Complete draws a world that agrees with everything that the call and the
 // options say.
-func Complete(rng *rand.Rand, definitions []byte, call Call, o Options) (World, error) {
-	p, err := readProject(definitions)
-	if err != nil {
-		return World{}, err
-	}
+func (p *Project) Complete(rng *rand.Rand, call Call, o Options) World {
 	w := World{
 		Person:    map[string]any{},
 		Groups:    map[string]map[string]any{},
@@ -50,9 +55,7 @@ func Complete(rng *rand.Rand, definitions []byte, call Call, o Options) (World, 
 		Seed:      rng.Uint64(),
 	}
 	if w.TimeZone == nil {
-		if w.TimeZone, err = time.LoadLocation(zones[rng.IntN(len(zones))]); err != nil {
-			return World{}, err
-		}
+		w.TimeZone = zone(rng)
 	}
 	local := localView{p, call, o.Complete}
 	asked := p.questions()
@@ -75,7 +78,7 @@ func Complete(rng *rand.Rand, definitions []byte, call Call, o Options) (World, 
 			w.Overrides[f.key] = identifier(rng)
 		}
 	}
-	return w, nil
+	return w
 }
 
 // question is a property that some filter looks at.
@@ -99,7 +102,7 @@ func (qs questions) about(q question) []filter {
 }
 
 // questions lists every property filter of a project, in its order.
-func (p project) questions() questions {
+func (p *Project) questions() questions {
 	var result questions
 	add := func(f filter, aggregation any) {
 		switch f.kind {
@@ -143,7 +146,7 @@ func (p project) questions() questions {
 // fullView is the server's: what is stored, what the call brings, and a settled
 // answer to everything else.
 type fullView struct {
-	project
+	*Project
 	call  Call
 	world World
 }
@@ -154,10 +157,12 @@ func (v fullView) person(key string) seen {
 	switch {
 	case ok && (value != nil || !known || !strings.HasPrefix(key, "$geoip_")):
 		return seen{present, value}
-	case known:
-		return seen{present, stored}
+	case key == "distinct_id" && v.world.coin("distinct id as a property is cut"):
+		return seen{present, cut(v.call.DistinctID)}
 	case key == "distinct_id":
 		return seen{present, v.call.DistinctID}
+	case known:
+		return seen{present, stored}
 	}
 	return seen{presence: absent}
 }
