@@ -51,11 +51,7 @@ func (p *Project) Complete(rng *rand.Rand, call Call, o Options) World {
 		Person:    map[string]any{},
 		Groups:    map[string]map[string]any{},
 		Overrides: map[string]string{},
-		TimeZone:  o.TimeZone,
 		Seed:      rng.Uint64(),
-	}
-	if w.TimeZone == nil {
-		w.TimeZone = zone(rng)
 	}
 	local := localView{p, call, o.Complete}
 	asked := p.questions()
@@ -78,7 +74,29 @@ func (p *Project) Complete(rng *rand.Rand, call Call, o Options) World {
 			w.Overrides[f.key] = identifier(rng)
 		}
 	}
+	for w.TimeZone = o.TimeZone; w.TimeZone == nil; {
+		z := zone(rng)
+		if !p.skips(call, w, setting{zone: z, now: o.Now}) {
+			w.TimeZone = z
+		}
+	}
 	return w
+}
+
+// skips says that some date in sight is a local time that the zone skips. Such
+// a zone is disregarded where none is configured.
+func (p *Project) skips(call Call, w World, s setting) bool {
+	var values []any
+	for _, q := range p.questions() {
+		values = append(values, q.filter.value,
+			call.PersonProperties[q.key], w.Person[q.key], call.GroupProperties[q.groupType][q.key], w.Groups[q.groupType][q.key])
+	}
+	for _, v := range values {
+		if _, shown := readDate(v, true, s).in(s); !shown {
+			return true
+		}
+	}
+	return false
 }
 
 // question is a property that some filter looks at.
