@@ -29,12 +29,24 @@ type generator struct {
 	rng  *rand.Rand
 	now  time.Time
 	keys []string // of all flags
+
+	// The few properties that this project asks about, so that filters meet.
+	person, group []string
+	device        bool // bucketing by device is common here
 }
 
 // object is shorthand for a JSON object.
 type fields = map[string]any
 
 func (g *generator) sample() Sample {
+	g.person, g.group = some(g.rng, personKeys), some(g.rng, groupKeys)
+	switch g.rng.IntN(6) {
+	case 0:
+		g.person = []string{"signup", "seen"}
+	case 1:
+		g.person = []string{"$geoip_country_code", "$initial_referrer"}
+	}
+	g.device = chance(g.rng, 5)
 	for i := range 1 + g.rng.IntN(6) {
 		g.keys = append(g.keys, fmt.Sprintf("flag-%d", i))
 	}
@@ -95,7 +107,7 @@ func (g *generator) call(p *Project) Call {
 	if chance(g.rng, 15) {
 		c.DistinctID = ""
 	}
-	if chance(g.rng, 2) {
+	if !g.device && chance(g.rng, 2) {
 		id := identifier(g.rng)
 		c.DeviceID = &id
 	} else if chance(g.rng, 4) {
@@ -148,7 +160,7 @@ func (g *generator) flag(key string) fields {
 	if chance(g.rng, 4) {
 		f["ensure_experience_continuity"] = pick[any](g.rng, true, true, false, nil)
 	}
-	if chance(g.rng, 4) {
+	if chance(g.rng, 6) || g.device && chance(g.rng, 2) {
 		f["bucketing_identifier"] = pick[any](g.rng, "device_id", "device_id", "distinct_id", nil)
 	}
 	if chance(g.rng, 8) {
@@ -206,7 +218,7 @@ func (g *generator) properties(key string) any {
 			result = append(result, fields{"key": "id", "type": "cohort", "value": pick[any](rng, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 90, "1"),
 				"operator": pick[any](rng, "in", "in", "in", "not_in", nil, "exact")})
 		case 4:
-			f := g.property(groupKeys)
+			f := g.property(g.group, groupKeys)
 			f["type"] = "group"
 			if !chance(rng, 3) {
 				f["group_type_index"] = pick[any](rng, 0, 0, 0, 1, 1, nil, 4)
@@ -219,7 +231,7 @@ func (g *generator) properties(key string) any {
 			}
 			fallthrough
 		default:
-			result = append(result, g.property(personKeys))
+			result = append(result, g.property(g.person, personKeys))
 		}
 	}
 	return result
@@ -235,7 +247,7 @@ func (g *generator) dependency(from string) fields {
 	case chance(g.rng, 20):
 		target = pick(g.rng, g.keys...)
 	case at == 0:
-		return g.property(personKeys)
+		return g.property(g.person, personKeys)
 	default:
 		target = g.keys[g.rng.IntN(at)]
 	}
@@ -277,7 +289,7 @@ func (g *generator) cohort(id, depth int) fields {
 		case chance(rng, 15):
 			v = fields{"key": "$pageview", "type": "behavioral", "operator": "exact", "value": "performed_event"}
 		default:
-			v = g.property(personKeys)
+			v = g.property(g.person, personKeys)
 		}
 		if chance(g.rng, 4) && v["values"] == nil {
 			v["negation"] = pick[any](g.rng, true, true, false, nil)

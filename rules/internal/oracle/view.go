@@ -37,11 +37,15 @@ func (v localView) group(groupType, key string) seen {
 	if !ok {
 		return seen{} // not settled
 	}
-	if value, ok := v.call.GroupProperties[groupType][key]; ok {
-		return seen{present, value}
-	}
+	value, given := v.call.GroupProperties[groupType][key]
 	if key == "$group_key" {
+		if given && value != any(id) {
+			return seen{} // which of the two the server takes is not settled
+		}
 		return seen{present, id}
+	}
+	if given {
+		return seen{present, value}
 	}
 	if slices.Contains(v.complete, "group:"+groupType) {
 		return seen{presence: absent}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,20 +54,17 @@ func (p *Project) Complete(rng *rand.Rand, call Call, o Options) World {
 		Overrides: map[string]string{},
 		Seed:      rng.Uint64(),
 	}
-	local := localView{p, call, o.Complete}
 	asked := p.questions()
 	for _, q := range asked {
-		if q.groupType == "" {
-			if _, drawn := w.Person[q.key]; !drawn && local.person(q.key).presence == unknown && rng.IntN(4) > 0 {
-				w.Person[q.key] = provoke(rng, asked.about(q), o.Now)
+		stored := w.Person
+		if q.groupType != "" {
+			if w.Groups[q.groupType] == nil {
+				w.Groups[q.groupType] = map[string]any{}
 			}
-			continue
+			stored = w.Groups[q.groupType]
 		}
-		if w.Groups[q.groupType] == nil {
-			w.Groups[q.groupType] = map[string]any{}
-		}
-		if _, drawn := w.Groups[q.groupType][q.key]; !drawn && local.group(q.groupType, q.key).presence == unknown && rng.IntN(4) > 0 {
-			w.Groups[q.groupType][q.key] = provoke(rng, asked.about(q), o.Now)
+		if _, drawn := stored[q.key]; !drawn && q.mayBeStored(o.Complete) && !chance(rng, 4) {
+			stored[q.key] = provoke(rng, asked.about(q), o.Now)
 		}
 	}
 	for _, f := range p.flags {
@@ -104,6 +102,17 @@ type question struct {
 	groupType string // "" for a person's
 	key       string
 	filter    filter
+}
+
+// mayBeStored says that the server may have the property, whatever the call says: a
+// call wins over what is stored. What is declared complete is not stored, except
+// what the server fills in itself.
+func (q question) mayBeStored(complete []string) bool {
+	if q.groupType != "" {
+		return !slices.Contains(complete, "group:"+q.groupType)
+	}
+	filled := strings.HasPrefix(q.key, "$geoip_") || strings.HasPrefix(q.key, "$initial_")
+	return filled || !slices.Contains(complete, "person")
 }
 
 type questions []question
@@ -187,14 +196,15 @@ func (v fullView) person(key string) seen {
 
 func (v fullView) group(groupType, key string) seen {
 	id, ok := groupKey(v.call, groupType)
-	if value, given := v.call.GroupProperties[groupType][key]; given && ok {
-		return seen{present, value}
-	}
-	if stored, known := v.world.Groups[groupType][key]; known {
-		return seen{present, stored}
-	}
-	if key == "$group_key" && ok {
+	value, given := v.call.GroupProperties[groupType][key]
+	stored, known := v.world.Groups[groupType][key]
+	switch {
+	case ok && key == "$group_key" && !(given && v.world.coin("a group key in properties wins")):
 		return seen{present, id}
+	case ok && given:
+		return seen{present, value}
+	case known:
+		return seen{present, stored}
 	}
 	return seen{presence: absent}
 }
