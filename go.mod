@@ -8,7 +8,10 @@ require (
 	go.uber.org/goleak v1.3.0
 )
 
-require pgregory.net/rapid v1.3.0
+require (
+	github.com/dlclark/regexp2/v2 v2.12.0
+	pgregory.net/rapid v1.3.0
+)
 
 require (
 	github.com/rogpeppe/go-internal v1.16.0

@@ -101,7 +101,9 @@ func propertyMoment(o operand) moment {
 		return epoch(o.num)
 	case text:
 		if x, ok := parseFloat(o.text); ok {
-			return epoch(x)
+			if m := epoch(x); m.kind != noMoment {
+				return m
+			}
 		}
 		return textMoment(o.text)
 	default:
@@ -109,13 +111,13 @@ func propertyMoment(o operand) moment {
 	}
 }
 
-// epoch is a number of seconds since 1970.
+// epoch is a number of seconds since 1970. The server's calendar ends in the
+// years -262143 and 262142.
 func epoch(seconds float64) moment {
-	const most = 8e12 // about 250,000 years, where the server's calendar ends
-	switch {
-	case math.IsNaN(seconds) || math.IsInf(seconds, 0):
+	switch size := math.Abs(seconds); {
+	case math.IsNaN(seconds) || size > 8.4e12:
 		return moment{}
-	case math.Abs(seconds) > most:
+	case size > 8.2e12:
 		return moment{kind: doubtful}
 	}
 	whole, fraction := math.Modf(seconds)

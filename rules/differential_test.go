@@ -30,12 +30,9 @@ func FuzzAgreesWithPlainEvaluator(f *testing.F) {
 
 func compareWithPlain(t *testing.T, seed uint64) {
 	sample := oracle.Generate(seed)
-	set := compile(t, sample.Definitions, sample.Options)
+	set, project := compile(t, sample.Definitions, sample.Options), read(t, sample)
 	for i, call := range sample.Calls {
-		plain, err := oracle.Evaluate(sample.Definitions, call, sample.Options)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plain := project.Evaluate(call, sample.Options)
 		subject := subjectOf(call, sample.Options)
 		all := set.EvaluateAll(nil, subject)
 		if len(all) != len(plain) {
@@ -58,6 +55,15 @@ func compareWithPlain(t *testing.T, seed uint64) {
 	}
 }
 
+func read(t *testing.T, sample oracle.Sample) *oracle.Project {
+	t.Helper()
+	project, err := oracle.Read(sample.Definitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
 // TestSound completes what a call leaves unknown in many ways and asks a model
 // of the server, which knows everything. What was decided must hold in every
 // world.
@@ -69,20 +75,13 @@ func TestSound(t *testing.T) {
 	for seed := range seeds {
 		// Seeds apart from those of the other tests.
 		sample := oracle.Generate(seed + 1<<32)
-		set := compile(t, sample.Definitions, sample.Options)
+		set, project := compile(t, sample.Definitions, sample.Options), read(t, sample)
 		rng := rand.New(rand.NewPCG(seed, 2))
 		for i, call := range sample.Calls {
 			subject := subjectOf(call, sample.Options)
 			for range worlds {
-				world, err := oracle.Complete(rng, sample.Definitions, call, sample.Options)
-				if err != nil {
-					t.Fatal(err)
-				}
-				served, err := oracle.Serve(sample.Definitions, call, sample.Options, world)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for key, want := range served {
+				world := project.Complete(rng, call, sample.Options)
+				for key, want := range project.Serve(call, sample.Options, world) {
 					got := set.Evaluate(key, subject)
 					if got.Status == rules.Inconclusive {
 						continue

@@ -21,7 +21,11 @@ func (e *evaluation) personProperty(key string) (operand, propertyState) {
 	}
 	switch {
 	case key == "distinct_id":
-		return operand{kind: text, text: validUTF8(e.subject.DistinctID)}, knownProperty
+		id := validUTF8(e.subject.DistinctID)
+		if id != identifier(id) {
+			return operand{}, unknownProperty // whether the server cuts the property, too, is not settled
+		}
+		return operand{kind: text, text: id}, knownProperty
 	case !e.subject.CompletePerson,
 		strings.HasPrefix(key, "$geoip_"), strings.HasPrefix(key, "$initial_"):
 		return operand{}, unknownProperty
@@ -36,17 +40,23 @@ func (e *evaluation) groupProperty(groupType, key string) (operand, propertyStat
 	if has != True {
 		return operand{}, unknownProperty
 	}
-	if v, ok := e.subject.GroupProperties[groupType][key]; ok {
-		return operandOf(v), knownProperty
-	}
+	v, given := e.subject.GroupProperties[groupType][key]
 	switch {
+	case key == "$group_key" && given && !sameScalar(operandOf(v), group):
+		return operand{}, unknownProperty // which of the two the server takes is not settled
 	case key == "$group_key":
 		return group, knownProperty
+	case given:
+		return operandOf(v), knownProperty
 	case e.subject.completeGroup(groupType):
 		return operand{}, missingProperty
 	default:
 		return operand{}, unknownProperty
 	}
+}
+
+func sameScalar(a, b operand) bool {
+	return a.kind == b.kind && a.kind != composite && a.text == b.text && a.num == b.num && a.int == b.int
 }
 
 // filter evaluates one filter.

@@ -28,7 +28,7 @@ type Subject struct {
 	PersonProperties map[string]any
 
 	// GroupProperties are the properties known of each group, by group type.
-	// "$group_key" is the group's key unless it is given.
+	// "$group_key" is the group's key.
 	GroupProperties map[string]map[string]any
 
 	// CompletePerson declares that a property that is not in PersonProperties

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"time"
 )
 
@@ -46,6 +47,29 @@ type Answer struct {
 	MissOK       bool // Inconclusive is acceptable too
 	ReasonJudged bool
 	IndexJudged  bool
+}
+
+// Allows says that a holds where the server answers served: it is inconclusive, or
+// has the same value and payload, and the same reason and index if it names any.
+func (a Answer) Allows(served Answer) bool {
+	if a.Value == Inconclusive {
+		return true
+	}
+	return a.Value == served.Value && reflect.DeepEqual(a.Payload, served.Payload) &&
+		(a.Reason == nil || reflect.DeepEqual(a.Reason, served.Reason)) &&
+		(a.ConditionIndex == nil || reflect.DeepEqual(a.ConditionIndex, served.ConditionIndex))
+}
+
+// String shows everything that is judged.
+func (a Answer) String() string {
+	return fmt.Sprintf("%v (payload %v, reason %s, index %s)", a.Value, a.Payload, show(a.Reason), show(a.ConditionIndex))
+}
+
+func show[T any](p *T) string {
+	if p == nil {
+		return "none"
+	}
+	return fmt.Sprint(*p)
 }
 
 // UnmarshalJSON reads an expected answer. A reason or an index that is absent is not judged.

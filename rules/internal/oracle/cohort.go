@@ -17,7 +17,7 @@ type view interface {
 
 // filters evaluates property and cohort filters over a view.
 type filters struct {
-	project
+	*Project
 	view
 	setting
 }

@@ -17,11 +17,12 @@ func TestConformance(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.ID, err)
 		}
+		p, err := Read(c.Definitions)
+		if err != nil {
+			t.Fatalf("%s: %v", c.ID, err)
+		}
 		for i, call := range c.Calls {
-			answers, err := Evaluate(c.Definitions, call, o)
-			if err != nil {
-				t.Fatalf("%s: %v", c.ID, err)
-			}
+			answers := p.Evaluate(call, o)
 			for key, want := range c.Expected[i] {
 				judged++
 				got, ok := answers[key]
@@ -61,11 +62,4 @@ func compare(t *testing.T, where string, got, want Answer) {
 	if want.IndexJudged && !reflect.DeepEqual(got.ConditionIndex, want.ConditionIndex) {
 		t.Errorf("%s: index: got %s, want %s", where, show(got.ConditionIndex), show(want.ConditionIndex))
 	}
-}
-
-func show[T any](p *T) string {
-	if p == nil {
-		return "none"
-	}
-	return fmt.Sprint(*p)
 }

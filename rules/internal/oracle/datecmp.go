@@ -11,8 +11,12 @@ func compareDates(op string, filter, property any, s setting) truth {
 	if f.kind == unclear || p.kind == unclear {
 		return maybe
 	}
+	possible := orders(p, f, s)
+	if len(possible) == 0 {
+		return no
+	}
 	var results []truth
-	for _, order := range orders(p, f, s) {
+	for _, order := range possible {
 		switch op {
 		case "is_date_exact":
 			results = append(results, truthOf(order == 0))
@@ -25,12 +29,8 @@ func compareDates(op string, filter, property any, s setting) truth {
 	return agreed(results...)
 }
 
-// skipped is the order of two dates of which one is a local time that the zone
-// never shows: it is no date, and nothing matches.
-const skipped = 1 << 30
-
-// orders lists every possible order of p and f: -1, 0, 1. With a known zone
-// there is one.
+// orders lists every possible order of p and f: -1, 0, 1. With a known zone there
+// is one, or none if either is a local time that the zone skips: that is no date.
 func orders(p, f date, s setting) []int {
 	fixed := p.kind == instant && f.kind == instant
 	switch {
@@ -40,7 +40,7 @@ func orders(p, f date, s setting) []int {
 		x, ok := p.in(s)
 		y, ok2 := f.in(s)
 		if !ok || !ok2 {
-			return []int{skipped}
+			return nil
 		}
 		return []int{x.Compare(y)}
 	}

@@ -33,7 +33,7 @@ func evaluatesTo(wanted, value any) truth {
 
 // fragile says that the server may miss a dependency of f: a target outside the
 // feed, an empty chain or a cycle, here or in what f rests on.
-func (p project) fragile(f flag) bool {
+func (p *Project) fragile(f flag) bool {
 	for key := range p.restsOn(f) {
 		target, inFeed := p.byKey[key]
 		if !inFeed || target.active && p.endangered(target) {
@@ -43,7 +43,7 @@ func (p project) fragile(f flag) bool {
 	return p.endangered(f)
 }
 
-func (p project) endangered(f flag) bool {
+func (p *Project) endangered(f flag) bool {
 	for _, g := range f.dependencies() {
 		if g.chained && len(g.chain) == 0 {
 			return true
@@ -54,17 +54,17 @@ func (p project) endangered(f flag) bool {
 
 // restsOn is every flag that can change what f is. What an inactive
 // flag rests on cannot: it is off.
-func (p project) restsOn(f flag) map[string]bool {
+func (p *Project) restsOn(f flag) map[string]bool {
 	return p.collect(f, true, map[string]bool{})
 }
 
 // cyclic says that b can be reached from a, be it through inactive flags: no
 // source says whether the server sees such a cycle.
-func (p project) cyclic(a, b string) bool {
+func (p *Project) cyclic(a, b string) bool {
 	return p.collect(p.byKey[a], false, map[string]bool{})[b]
 }
 
-func (p project) collect(f flag, activeOnly bool, into map[string]bool) map[string]bool {
+func (p *Project) collect(f flag, activeOnly bool, into map[string]bool) map[string]bool {
 	for _, g := range f.dependencies() {
 		target, inFeed := p.byKey[g.key]
 		if into[g.key] {

@@ -12,6 +12,7 @@ import (
 // Sample is a generated project and who is asked about.
 type Sample struct {
 	Definitions []byte
+	Project     *Project // the definitions, read
 	Calls       []Call
 	Options     Options
 }
@@ -28,12 +29,24 @@ type generator struct {
 	rng  *rand.Rand
 	now  time.Time
 	keys []string // of all flags
+
+	// The few properties that this project asks about, so that filters meet.
+	person, group []string
+	device        bool // bucketing by device is common here
 }
 
 // object is shorthand for a JSON object.
 type fields = map[string]any
 
 func (g *generator) sample() Sample {
+	g.person, g.group = some(g.rng, personKeys), some(g.rng, groupKeys)
+	switch g.rng.IntN(6) {
+	case 0:
+		g.person = []string{"signup", "seen"}
+	case 1:
+		g.person = []string{"$geoip_country_code", "$initial_referrer"}
+	}
+	g.device = chance(g.rng, 5)
 	for i := range 1 + g.rng.IntN(6) {
 		g.keys = append(g.keys, fmt.Sprintf("flag-%d", i))
 	}
@@ -49,11 +62,11 @@ func (g *generator) sample() Sample {
 	if err != nil {
 		panic("oracle: " + err.Error())
 	}
-	p, err := readProject(raw)
+	p, err := Read(raw)
 	if err != nil {
 		panic("oracle: " + err.Error())
 	}
-	s := Sample{Definitions: raw, Options: g.options()}
+	s := Sample{Definitions: raw, Project: p, Options: g.options()}
 	for range 1 + g.rng.IntN(3) {
 		s.Calls = append(s.Calls, g.call(p))
 	}
@@ -63,11 +76,7 @@ func (g *generator) sample() Sample {
 func (g *generator) options() Options {
 	o := Options{Now: g.now}
 	if chance(g.rng, 2) {
-		zone, err := time.LoadLocation(pick(g.rng, zones...))
-		if err != nil {
-			panic("oracle: " + err.Error())
-		}
-		o.TimeZone = zone
+		o.TimeZone = zone(g.rng)
 	}
 	if chance(g.rng, 4) {
 		o.Complete = append(o.Complete, "person")
@@ -88,7 +97,7 @@ func (g *generator) options() Options {
 }
 
 // call draws a subject: some of the properties that filters ask for.
-func (g *generator) call(p project) Call {
+func (g *generator) call(p *Project) Call {
 	c := Call{
 		DistinctID:       identifier(g.rng),
 		Groups:           fields{},
@@ -98,7 +107,7 @@ func (g *generator) call(p project) Call {
 	if chance(g.rng, 15) {
 		c.DistinctID = ""
 	}
-	if chance(g.rng, 2) {
+	if !g.device && chance(g.rng, 2) {
 		id := identifier(g.rng)
 		c.DeviceID = &id
 	} else if chance(g.rng, 4) {
@@ -137,7 +146,7 @@ func (g *generator) flag(key string) fields {
 		filters["payloads"] = fields{"true": `{"on":true}`, "a": num(7), "b": nil, "holdout-7": "held"}
 	}
 	if chance(g.rng, 4) {
-		filters["aggregation_group_type_index"] = pick[any](g.rng, 0, 0, 1, nil, 4)
+		filters["aggregation_group_type_index"] = pick[any](g.rng, 0, 0, 0, 0, 0, 1, 1, nil, nil, 4)
 	}
 	if chance(g.rng, 6) {
 		filters["feature_enrollment"] = pick[any](g.rng, true, true, false, nil)
@@ -151,7 +160,7 @@ func (g *generator) flag(key string) fields {
 	if chance(g.rng, 4) {
 		f["ensure_experience_continuity"] = pick[any](g.rng, true, true, false, nil)
 	}
-	if chance(g.rng, 4) {
+	if chance(g.rng, 6) || g.device && chance(g.rng, 2) {
 		f["bucketing_identifier"] = pick[any](g.rng, "device_id", "device_id", "distinct_id", nil)
 	}
 	if chance(g.rng, 8) {
@@ -188,7 +197,7 @@ func (g *generator) conditions(key string) any {
 			c["variant"] = pick[any](g.rng, "a", "b", "c", "undeclared", nil)
 		}
 		if chance(g.rng, 5) {
-			c["aggregation_group_type_index"] = pick[any](g.rng, 0, 1, nil, 4)
+			c["aggregation_group_type_index"] = pick[any](g.rng, 0, 0, 0, 1, 1, nil, nil, 4)
 		}
 		result = append(result, c)
 	}
@@ -206,13 +215,13 @@ func (g *generator) properties(key string) any {
 		case 0, 1:
 			result = append(result, g.dependency(key))
 		case 2, 3:
-			result = append(result, fields{"key": "id", "type": "cohort", "value": pick[any](rng, 1, 2, 3, 4, 5, 6, 90, "1"),
+			result = append(result, fields{"key": "id", "type": "cohort", "value": pick[any](rng, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 90, "1"),
 				"operator": pick[any](rng, "in", "in", "in", "not_in", nil, "exact")})
 		case 4:
-			f := g.property(groupKeys)
+			f := g.property(g.group, groupKeys)
 			f["type"] = "group"
 			if !chance(rng, 3) {
-				f["group_type_index"] = pick[any](rng, 0, 0, 1, nil, 4)
+				f["group_type_index"] = pick[any](rng, 0, 0, 0, 1, 1, nil, 4)
 			}
 			result = append(result, f)
 		case 5:
@@ -222,7 +231,7 @@ func (g *generator) properties(key string) any {
 			}
 			fallthrough
 		default:
-			result = append(result, g.property(personKeys))
+			result = append(result, g.property(g.person, personKeys))
 		}
 	}
 	return result
@@ -231,18 +240,22 @@ func (g *generator) properties(key string) any {
 // dependency looks mostly at earlier flags, so that most projects have no cycle.
 func (g *generator) dependency(from string) fields {
 	at := slices.Index(g.keys, from)
-	target := "gone"
+	var target string
 	switch {
-	case at > 0 && !chance(g.rng, 8):
-		target = g.keys[g.rng.IntN(at)]
-	case chance(g.rng, 3):
+	case chance(g.rng, 20):
+		target = "gone"
+	case chance(g.rng, 20):
 		target = pick(g.rng, g.keys...)
+	case at == 0:
+		return g.property(g.person, personKeys)
+	default:
+		target = g.keys[g.rng.IntN(at)]
 	}
 	f := fields{"key": target, "type": "flag", "operator": pick[any](g.rng, "flag_evaluates_to", "flag_evaluates_to", "flag_evaluates_to", "exact"),
 		"value": pick[any](g.rng, true, true, false, "a", "b", "A", "holdout-7", nil, num(1))}
 	if !chance(g.rng, 3) {
 		f["dependency_chain"] = []any{target}
-		if chance(g.rng, 8) {
+		if chance(g.rng, 20) {
 			f["dependency_chain"] = []any{}
 		}
 	}
@@ -276,7 +289,7 @@ func (g *generator) cohort(id, depth int) fields {
 		case chance(rng, 15):
 			v = fields{"key": "$pageview", "type": "behavioral", "operator": "exact", "value": "performed_event"}
 		default:
-			v = g.property(personKeys)
+			v = g.property(g.person, personKeys)
 		}
 		if chance(g.rng, 4) && v["values"] == nil {
 			v["negation"] = pick[any](g.rng, true, true, false, nil)

@@ -1,5 +1,7 @@
 package oracle
 
+import "math/rand/v2"
+
 // domain is what a property is usually about: the operators used on it and the
 // values they compare with.
 type domain struct {
@@ -47,10 +49,17 @@ var (
 	groupKeys = map[string]domain{"tier": texts, "seats": numbers, "since": dates, "$group_key": texts}
 )
 
+// some draws a few keys.
+func some(rng *rand.Rand, from map[string]domain) []string {
+	keys := sortedKeys(from)
+	rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	return keys[:1+rng.IntN(min(4, len(keys)))]
+}
+
 // property draws a filter on one of the keys; now and then on values of another domain.
-func (g *generator) property(keys map[string]domain) fields {
-	key := pick(g.rng, sortedKeys(keys)...)
-	d := keys[key]
+func (g *generator) property(keys []string, domains map[string]domain) fields {
+	key := pick(g.rng, keys...)
+	d := domains[key]
 	values := d
 	if chance(g.rng, 10) {
 		values = pick(g.rng, texts, booleans, numbers, dates, versions, patterns)

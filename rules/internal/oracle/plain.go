@@ -1,10 +1,8 @@
 package oracle
 
 import (
-	"fmt"
 	"math"
-	"slices"
-	"strings"
+
 	"time"
 )
 
@@ -18,14 +16,9 @@ type Options struct {
 	Contexts []string // the request's evaluation contexts; empty: not filtered
 }
 
-// Evaluate answers for every flag what can be proven from the call alone. Flags that
-// runtime or contexts filter out are absent. The error is that of a document
-// that is no JSON.
-func Evaluate(definitions []byte, call Call, o Options) (map[string]Answer, error) {
-	p, err := readProject(definitions)
-	if err != nil {
-		return nil, fmt.Errorf("evaluate: %w", err)
-	}
+// Evaluate answers for every flag, by key, what can be proven from the call alone.
+// Flags that runtime or contexts filter out are absent.
+func (p *Project) Evaluate(call Call, o Options) map[string]Answer {
 	e := newPlain(p, call, o)
 	answers := map[string]Answer{}
 	for _, f := range p.flags {
@@ -33,14 +26,7 @@ func Evaluate(definitions []byte, call Call, o Options) (map[string]Answer, erro
 			answers[f.key] = answer(f, e.outcomes(f))
 		}
 	}
-	return answers, nil
-}
-
-// outcome is one thing that the server may answer.
-type outcome struct {
-	value  any // bool or string
-	reason string
-	index  int // -1 for none
+	return answers
 }
 
 // plain evaluates to sets of outcomes.
@@ -51,7 +37,7 @@ type plain struct {
 	memo    map[string][]outcome
 }
 
-func newPlain(p project, call Call, o Options) *plain {
+func newPlain(p *Project, call Call, o Options) *plain {
 	e := &plain{call: call, options: o, memo: map[string][]outcome{}}
 	e.filters = filters{p, localView{p, call, o.Complete}, setting{p.explicit, o.TimeZone, o.Now}}
 	return e
@@ -115,22 +101,6 @@ func (e *plain) held(f flag) truth {
 		id = device
 	}
 	return truthOf(inRollout(holdoutBucket(cut(id)), f.holdoutShare()))
-}
-
-// record is the best miss so far, as far as the answer to "why not" goes.
-type record struct {
-	reason string
-	index  int
-}
-
-var priority = map[string]int{"out_of_rollout_bound": 3, "no_condition_match": 2, "no_group_type": 1}
-
-// after is the record once condition i missed too: the later of equals wins.
-func (r record) after(reason string, i int) record {
-	if priority[reason] >= priority[r.reason] {
-		return record{reason, i}
-	}
-	return r
 }
 
 // conditions walks the conditions with the set of records that are still possible.
@@ -269,96 +239,3 @@ func (f flag) served(hash float64) any {
 	}
 	return true
 }
-
-// answer is what all outcomes have in common.
-func answer(f flag, outcomes []outcome) Answer {
-	first := outcomes[0]
-	a := Answer{Value: first.value, Payload: f.payload(first.value), ReasonJudged: true, IndexJudged: true}
-	sameReason, sameIndex := true, true
-	for _, o := range outcomes {
-		if o.value != first.value {
-			return Answer{Value: Inconclusive, ReasonJudged: true, IndexJudged: true}
-		}
-		sameReason = sameReason && o.reason == first.reason
-		sameIndex = sameIndex && o.index == first.index
-	}
-	if sameReason {
-		a.Reason = &first.reason
-	}
-	if sameIndex && first.index >= 0 {
-		a.ConditionIndex = &first.index
-	}
-	return a
-}
-
-// payload is stored under the variant, or under "true" without one.
-func (f flag) payload(value any) any {
-	switch {
-	case value == false || f.encrypted:
-		return nil
-	case value == true:
-		return f.payloads["true"]
-	}
-	return f.payloads[value.(string)]
-}
-
-// filteredOut is what runtime and contexts hide from a request.
-func filteredOut(f flag, o Options) bool {
-	runtime := o.Runtime
-	if runtime == "" {
-		runtime = "server"
-	}
-	if f.runtime != "" && f.runtime != "all" && f.runtime != runtime {
-		return true
-	}
-	if len(o.Contexts) == 0 || len(f.contexts) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(f.contexts, func(c any) bool {
-		return slices.Contains(o.Contexts, word(c))
-	})
-}
-
-// localView sees what the call brings and nothing else.
-type localView struct {
-	project
-	call     Call
-	complete []string
-}
-
-func (v localView) person(key string) seen {
-	if value, ok := v.call.PersonProperties[key]; ok {
-		if value == nil && strings.HasPrefix(key, "$geoip_") {
-			return seen{} // the server may put its own there
-		}
-		return seen{present, value}
-	}
-	if key == "distinct_id" {
-		return seen{present, v.call.DistinctID}
-	}
-	filled := strings.HasPrefix(key, "$initial_") || strings.HasPrefix(key, "$geoip_")
-	if slices.Contains(v.complete, "person") && !filled {
-		return seen{presence: absent}
-	}
-	return seen{}
-}
-
-func (v localView) group(groupType, key string) seen {
-	id, ok := groupKey(v.call, groupType)
-	if !ok {
-		return seen{} // not settled
-	}
-	if value, ok := v.call.GroupProperties[groupType][key]; ok {
-		return seen{present, value}
-	}
-	if key == "$group_key" {
-		return seen{present, id}
-	}
-	if slices.Contains(v.complete, "group:"+groupType) {
-		return seen{presence: absent}
-	}
-	return seen{}
-}
-
-func (localView) member(string) truth    { return maybe }
-func (localView) undecided(...any) truth { return maybe }

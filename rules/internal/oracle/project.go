@@ -2,12 +2,14 @@ package oracle
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"strconv"
 )
 
-// project is a definitions document, read but not understood.
-type project struct {
+// Project is a definitions document, read but not understood. It is not
+// changed after Read.
+type Project struct {
 	flags      []flag
 	byKey      map[string]flag
 	groupTypes map[string]any // index as text → name
@@ -58,13 +60,15 @@ type filter struct {
 	chain    []any
 }
 
-func readProject(definitions []byte) (project, error) {
+// Read reads a definitions document. It refuses only what is no JSON: what is odd
+// inside makes the flags concerned inconclusive.
+func Read(definitions []byte) (*Project, error) {
 	v, err := parse(definitions)
 	if err != nil {
-		return project{}, err
+		return nil, fmt.Errorf("read definitions: %w", err)
 	}
 	doc := object(v)
-	p := project{
+	p := &Project{
 		byKey:      map[string]flag{},
 		groupTypes: object(doc["group_type_mapping"]),
 		cohorts:    object(doc["cohorts"]),
@@ -149,7 +153,7 @@ func readFilter(o map[string]any) filter {
 }
 
 // groupType names an aggregation or a group filter's index; false without a name.
-func (p project) groupType(index any) (string, bool) {
+func (p *Project) groupType(index any) (string, bool) {
 	n, ok := index.(json.Number)
 	if !ok {
 		return "", false
@@ -171,7 +175,7 @@ func groupKey(c Call, groupType string) (string, bool) {
 
 // deviceID is the call's, else one among its person properties.
 func deviceID(c Call) (string, bool) {
-	if c.DeviceID != nil {
+	if c.DeviceID != nil && *c.DeviceID != "" {
 		return cut(*c.DeviceID), true
 	}
 	id := word(c.PersonProperties["$device_id"])

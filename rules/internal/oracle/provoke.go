@@ -25,8 +25,11 @@ var edges = []any{nil, true, false, "", " ", "true", "FALSE", "null", "nan", "in
 // provoke draws a value that the filters on a property care about: one that
 // satisfies them, just misses them, or is of another type.
 func provoke(rng *rand.Rand, filters []filter, now time.Time) any {
-	if len(filters) == 0 || chance(rng, 6) {
+	if len(filters) == 0 || chance(rng, 8) {
 		return pick(rng, edges...)
+	}
+	if chance(rng, 15) {
+		return nil
 	}
 	f := pick(rng, filters...)
 	v := f.value
@@ -118,8 +121,9 @@ func nearDate(rng *rand.Rand, v any, now time.Time) any {
 	case relative:
 		at = d.before(now.UTC())
 	}
-	at = at.Add(pick(rng, 0, 0, time.Second, -time.Second, time.Hour, -time.Hour, 5*time.Hour, -11*time.Hour, 13*time.Hour, -14*time.Hour,
-		27*time.Hour, -27*time.Hour, 39*time.Hour, -41*time.Hour, 24*400*time.Hour, -24*400*time.Hour))
+	// Near misses, changes of a zone's offset, both ends of the offsets, and far away.
+	shift := pick(rng, 0, 0, 0.0003, 0.5, 0.5, 1, 5, 11.5, 12, 13.5, 14, 27, 39, 41, 24*400) * pick(rng, 1.0, -1)
+	at = at.Add(time.Duration(shift * float64(time.Hour)).Truncate(time.Second))
 	switch rng.IntN(9) {
 	case 0, 1:
 		return at.Format(time.RFC3339)

@@ -4,11 +4,7 @@ import "fmt"
 
 // Serve answers as the server does that knows the world: what a remote call with
 // these options would get. Inactive flags, which a remote call leaves out, are false.
-func Serve(definitions []byte, call Call, o Options, w World) (map[string]Answer, error) {
-	p, err := readProject(definitions)
-	if err != nil {
-		return nil, fmt.Errorf("serve: %w", err)
-	}
+func (p *Project) Serve(call Call, o Options, w World) map[string]Answer {
 	v := fullView{p, call, w}
 	s := server{
 		filters: filters{p, v, setting{p.explicit, w.TimeZone, o.Now}},
@@ -23,7 +19,7 @@ func Serve(definitions []byte, call Call, o Options, w World) (map[string]Answer
 			answers[f.key] = answer(f, []outcome{s.evaluate(f)})
 		}
 	}
-	return answers, nil
+	return answers
 }
 
 // server evaluates with two truth values.
@@ -99,7 +95,8 @@ func (s server) bucketing(f flag, c condition) (id string, hashed, ok bool) {
 	if c.aggregation != nil {
 		name, named := s.groupType(c.aggregation)
 		if !named {
-			return "somebody", true, s.undecided("unnamed group type", c.aggregation) == yes
+			id = fmt.Sprint("group-", s.full.world.draw("unnamed group", c.aggregation))
+			return id, true, s.undecided("unnamed group type", c.aggregation) == yes
 		}
 		id, ok = groupKey(s.full.call, name)
 		return id, true, ok

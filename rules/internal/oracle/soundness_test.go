@@ -2,85 +2,71 @@ package oracle
 
 import (
 	"math/rand/v2"
-	"reflect"
+	"slices"
 	"testing"
-	_ "time/tzdata"
+	_ "time/tzdata" // the worlds name zones
 )
 
 // TestSoundness compares what the plain evaluator decides with what the server
 // answers in many worlds, and counts what it leaves open although no world that
-// was drawn differs.
+// was drawn differs: most of it is rare rollouts and dates, more of it would be a mistake.
 func TestSoundness(t *testing.T) {
-	samples, worlds := uint64(1500), 25
+	samples := uint64(1500)
 	if testing.Short() {
-		samples = 200
+		samples = 100
 	}
 	var decided, open, needless int
 	for seed := range samples {
-		s := Generate(seed)
-		rng := rand.New(rand.NewPCG(seed, 1))
-		for i, call := range s.Calls {
-			plain, err := Evaluate(s.Definitions, call, s.Options)
-			if err != nil {
-				t.Fatal(err)
+		d, o, n := checkSample(t, seed, 20)
+		decided, open, needless = decided+d, open+o, needless+n
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d decided, %d open, of which %d had one value in all worlds", decided, open, needless)
+	if needless*25 > decided {
+		t.Errorf("%d of %d answers are left open for nothing", needless, decided+open)
+	}
+}
+
+func FuzzSoundness(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) { checkSample(t, seed, 20) })
+}
+
+func checkSample(t *testing.T, seed uint64, worlds int) (decided, open, needless int) {
+	t.Helper()
+	s := Generate(seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for i, call := range s.Calls {
+		plain := s.Project.Evaluate(call, s.Options)
+		values := map[string][]any{}
+		for range worlds {
+			w := s.Project.Complete(rng, call, s.Options)
+			served := s.Project.Serve(call, s.Options, w)
+			if len(served) != len(plain) {
+				t.Fatalf("seed %d: got %d answers, the server has %d", seed, len(plain), len(served))
 			}
-			seen := map[string][]any{}
-			for range worlds {
-				w, err := Complete(rng, s.Definitions, call, s.Options)
-				if err != nil {
-					t.Fatal(err)
-				}
-				served, err := Serve(s.Definitions, call, s.Options, w)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if len(served) != len(plain) {
-					t.Fatalf("seed %d: %d answers, the server has %d", seed, len(plain), len(served))
-				}
-				for key, want := range served {
-					seen[key] = append(seen[key], want.Value)
-					got := plain[key]
-					if got.Value == Inconclusive || agree(got, want) {
-						continue
-					}
+			for key, answer := range served {
+				values[key] = append(values[key], answer.Value)
+				if !plain[key].Allows(answer) {
 					t.Errorf("seed %d call %d flag %s: decided %s, the server may answer %s\ncall %s\nworld %+v\noptions %+v\ndefinitions %s",
-						seed, i, key, jsonText(got), jsonText(want), jsonText(call), w, s.Options, s.Definitions)
-					if t.Failed() {
-						return
-					}
+						seed, i, key, plain[key], answer, jsonText(call), w, s.Options, s.Definitions)
 				}
 			}
-			for key, a := range plain {
-				if a.Value != Inconclusive {
-					decided++
-					continue
-				}
+		}
+		for key, a := range plain {
+			switch {
+			case a.Value != Inconclusive:
+				decided++
+			case len(slices.Compact(values[key])) == 1:
 				open++
-				if allEqual(seen[key]) {
-					needless++
-					if testing.Verbose() && needless <= 40 {
-						t.Logf("needless? seed %d call %d flag %s always %v", seed, i, key, seen[key][0])
-					}
-				}
+				needless++
+				t.Logf("seed %d call %d flag %s: open, but always %v", seed, i, key, values[key][0])
+			default:
+				open++
 			}
 		}
 	}
-	t.Logf("%d decided, %d open, of which %d had the same value in all %d worlds", decided, open, needless, worlds)
-}
-
-// agree says that a decided answer holds for what the server answered. A reason
-// or an index that is left out holds for any.
-func agree(got, served Answer) bool {
-	return got.Value == served.Value && reflect.DeepEqual(got.Payload, served.Payload) &&
-		(got.Reason == nil || reflect.DeepEqual(got.Reason, served.Reason)) &&
-		(got.ConditionIndex == nil || reflect.DeepEqual(got.ConditionIndex, served.ConditionIndex))
-}
-
-func allEqual(values []any) bool {
-	for _, v := range values {
-		if v != values[0] {
-			return false
-		}
-	}
-	return true
+	return decided, open, needless
 }

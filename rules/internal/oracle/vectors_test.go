@@ -203,10 +203,11 @@ func TestFlagVectors(t *testing.T) {
 			definitions := fmt.Appendf(nil, `{"flags":[{"key":%q,"active":true,"filters":%s}],"group_type_mapping":{"0":"organization"}}`,
 				row.Flag, r.Filters)
 			call := Call{DistinctID: r.DistinctID, PersonProperties: r.Person, Groups: r.Groups}
-			answers, err := Evaluate(definitions, call, Options{Complete: []string{"person"}})
+			p, err := Read(definitions)
 			if err != nil {
 				t.Fatal(err)
 			}
+			answers := p.Evaluate(call, Options{Complete: []string{"person"}})
 			want := r.Expected
 			if r.Local == "inconclusive" {
 				want = Answer{Value: Inconclusive}

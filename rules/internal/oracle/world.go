@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,39 +36,35 @@ var zones = []string{"UTC", "Etc/GMT+12", "Etc/GMT-14", "Asia/Kathmandu", "Asia/
 	"America/New_York", "America/Los_Angeles", "Europe/Berlin", "Europe/London", "Australia/Lord_Howe", "Australia/Sydney",
 	"Pacific/Chatham", "Pacific/Apia", "Pacific/Kiritimati", "Pacific/Marquesas", "America/Sao_Paulo", "Asia/Tehran", "Africa/Casablanca"}
 
+// zone draws a project zone. It panics without a time zone database.
+func zone(rng *rand.Rand) *time.Location {
+	z, err := time.LoadLocation(pick(rng, zones...))
+	if err != nil {
+		panic("oracle: " + err.Error())
+	}
+	return z
+}
+
 // Complete draws a world that agrees with everything that the call and the
 // options say.
-func Complete(rng *rand.Rand, definitions []byte, call Call, o Options) (World, error) {
-	p, err := readProject(definitions)
-	if err != nil {
-		return World{}, err
-	}
+func (p *Project) Complete(rng *rand.Rand, call Call, o Options) World {
 	w := World{
 		Person:    map[string]any{},
 		Groups:    map[string]map[string]any{},
 		Overrides: map[string]string{},
-		TimeZone:  o.TimeZone,
 		Seed:      rng.Uint64(),
 	}
-	if w.TimeZone == nil {
-		if w.TimeZone, err = time.LoadLocation(zones[rng.IntN(len(zones))]); err != nil {
-			return World{}, err
-		}
-	}
-	local := localView{p, call, o.Complete}
 	asked := p.questions()
 	for _, q := range asked {
-		if q.groupType == "" {
-			if _, drawn := w.Person[q.key]; !drawn && local.person(q.key).presence == unknown && rng.IntN(4) > 0 {
-				w.Person[q.key] = provoke(rng, asked.about(q), o.Now)
+		stored := w.Person
+		if q.groupType != "" {
+			if w.Groups[q.groupType] == nil {
+				w.Groups[q.groupType] = map[string]any{}
 			}
-			continue
+			stored = w.Groups[q.groupType]
 		}
-		if w.Groups[q.groupType] == nil {
-			w.Groups[q.groupType] = map[string]any{}
-		}
-		if _, drawn := w.Groups[q.groupType][q.key]; !drawn && local.group(q.groupType, q.key).presence == unknown && rng.IntN(4) > 0 {
-			w.Groups[q.groupType][q.key] = provoke(rng, asked.about(q), o.Now)
+		if _, drawn := stored[q.key]; !drawn && q.mayBeStored(o.Complete) && !chance(rng, 4) {
+			stored[q.key] = provoke(rng, asked.about(q), o.Now)
 		}
 	}
 	for _, f := range p.flags {
@@ -75,7 +72,29 @@ func Complete(rng *rand.Rand, definitions []byte, call Call, o Options) (World, 
 			w.Overrides[f.key] = identifier(rng)
 		}
 	}
-	return w, nil
+	for w.TimeZone = o.TimeZone; w.TimeZone == nil; {
+		z := zone(rng)
+		if !p.skips(call, w, setting{zone: z, now: o.Now}) {
+			w.TimeZone = z
+		}
+	}
+	return w
+}
+
+// skips says that some date in sight is a local time that the zone skips. Such
+// a zone is disregarded where none is configured.
+func (p *Project) skips(call Call, w World, s setting) bool {
+	var values []any
+	for _, q := range p.questions() {
+		values = append(values, q.filter.value,
+			call.PersonProperties[q.key], w.Person[q.key], call.GroupProperties[q.groupType][q.key], w.Groups[q.groupType][q.key])
+	}
+	for _, v := range values {
+		if _, shown := readDate(v, true, s).in(s); !shown {
+			return true
+		}
+	}
+	return false
 }
 
 // question is a property that some filter looks at.
@@ -83,6 +102,17 @@ type question struct {
 	groupType string // "" for a person's
 	key       string
 	filter    filter
+}
+
+// mayBeStored says that the server may have the property, whatever the call says: a
+// call wins over what is stored. What is declared complete is not stored, except
+// what the server fills in itself.
+func (q question) mayBeStored(complete []string) bool {
+	if q.groupType != "" {
+		return !slices.Contains(complete, "group:"+q.groupType)
+	}
+	filled := strings.HasPrefix(q.key, "$geoip_") || strings.HasPrefix(q.key, "$initial_")
+	return filled || !slices.Contains(complete, "person")
 }
 
 type questions []question
@@ -99,7 +129,7 @@ func (qs questions) about(q question) []filter {
 }
 
 // questions lists every property filter of a project, in its order.
-func (p project) questions() questions {
+func (p *Project) questions() questions {
 	var result questions
 	add := func(f filter, aggregation any) {
 		switch f.kind {
@@ -143,7 +173,7 @@ func (p project) questions() questions {
 // fullView is the server's: what is stored, what the call brings, and a settled
 // answer to everything else.
 type fullView struct {
-	project
+	*Project
 	call  Call
 	world World
 }
@@ -154,24 +184,27 @@ func (v fullView) person(key string) seen {
 	switch {
 	case ok && (value != nil || !known || !strings.HasPrefix(key, "$geoip_")):
 		return seen{present, value}
-	case known:
-		return seen{present, stored}
+	case key == "distinct_id" && v.world.coin("distinct id as a property is cut"):
+		return seen{present, cut(v.call.DistinctID)}
 	case key == "distinct_id":
 		return seen{present, v.call.DistinctID}
+	case known:
+		return seen{present, stored}
 	}
 	return seen{presence: absent}
 }
 
 func (v fullView) group(groupType, key string) seen {
 	id, ok := groupKey(v.call, groupType)
-	if value, given := v.call.GroupProperties[groupType][key]; given && ok {
-		return seen{present, value}
-	}
-	if stored, known := v.world.Groups[groupType][key]; known {
-		return seen{present, stored}
-	}
-	if key == "$group_key" && ok {
+	value, given := v.call.GroupProperties[groupType][key]
+	stored, known := v.world.Groups[groupType][key]
+	switch {
+	case ok && key == "$group_key" && !(given && v.world.coin("a group key in properties wins")):
 		return seen{present, id}
+	case ok && given:
+		return seen{present, value}
+	case known:
+		return seen{present, stored}
 	}
 	return seen{presence: absent}
 }
