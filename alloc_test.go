@@ -1,8 +1,10 @@
 package hogflags
 
 import (
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
@@ -13,12 +15,12 @@ const allocDefinitions = `{"flags":[
  {"key":"child","active":true,"filters":{"groups":[{"properties":[{"key":"on","type":"flag","operator":"flag_evaluates_to","value":true,"dependency_chain":["on"]}]}]}}
 ]}`
 
-// A single flag costs no allocation beyond what evaluating the rules costs,
-// and that is none but for the interface around a variant's key.
-func TestSingleFlagAllocations(t *testing.T) {
-	srv := posthogtest.NewInMemory(t)
+// quietClient is ready and will not poll while a test measures.
+func quietClient(tb testing.TB) *Client {
+	tb.Helper()
+	srv := posthogtest.NewInMemory(tb)
 	srv.SetDefinitions([]byte(allocDefinitions))
-	c, err := New(t.Context(), Config{
+	c, err := New(tb.Context(), Config{
 		ProjectToken: posthogtest.ProjectToken,
 		SecretKey:    posthogtest.SecretKey,
 		Host:         srv.URL,
@@ -26,12 +28,19 @@ func TestSingleFlagAllocations(t *testing.T) {
 		PollInterval: time.Hour,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
-	if err := c.WaitUntilReady(t.Context()); err != nil {
-		t.Fatal(err)
+	tb.Cleanup(func() { _ = c.Close() })
+	if err := c.WaitUntilReady(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
+	return c
+}
+
+// A single flag costs no allocation beyond what evaluating the rules costs,
+// and that is none but for the interface around a variant's key.
+func TestSingleFlagAllocations(t *testing.T) {
+	c := quietClient(t)
 	ctx := t.Context()
 	subject := Subject{DistinctID: "u", PersonProperties: map[string]any{"plan": "pro"}}
 	set := c.loader.Rules()
@@ -49,25 +58,29 @@ func TestSingleFlagAllocations(t *testing.T) {
 			t.Errorf("%s: GetFeatureFlag allocates %v times, IsFeatureEnabled %v; want at most the rules' %v, and 0", key, get, enabled, rules)
 		}
 	}
-	_ = sink
+	runtime.KeepAlive(sink)
+}
+
+// What a caller passes must be free to go once the call has returned.
+func TestEvaluationLetsGoOfTheSubject(t *testing.T) {
+	c := quietClient(t)
+	evaluate := func() weak.Pointer[[64]byte] {
+		property := new([64]byte)
+		subject := Subject{DistinctID: "u", PersonProperties: map[string]any{"plan": "pro", "large": property}}
+		if _, err := c.GetFeatureFlag(t.Context(), "on", subject); err != nil {
+			t.Fatal(err)
+		}
+		return weak.Make(property)
+	}
+	property := evaluate()
+	runtime.GC()
+	if property.Value() != nil {
+		t.Error("the client keeps a subject alive after evaluating it")
+	}
 }
 
 func BenchmarkIsFeatureEnabled(b *testing.B) {
-	srv := posthogtest.NewInMemory(b)
-	srv.SetDefinitions([]byte(allocDefinitions))
-	c, err := New(b.Context(), Config{
-		ProjectToken: posthogtest.ProjectToken,
-		SecretKey:    posthogtest.SecretKey,
-		Host:         srv.URL,
-		HTTPClient:   srv.Client(),
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	if err := c.WaitUntilReady(b.Context()); err != nil {
-		b.Fatal(err)
-	}
+	c := quietClient(b)
 	subject := Subject{DistinctID: "u", PersonProperties: map[string]any{"plan": "pro"}}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -65,7 +65,7 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 
 // EvaluateFlags answers for every flag at once, from one state of the
 // definitions. Flags that cannot be decided are in the snapshot as such. The
-// only error is [ErrNotReady]. It does not block; ctx is not used yet.
+// only error is [ErrNotReady]. It does not block.
 func (c *Client) EvaluateFlags(_ context.Context, subject Subject) (Evaluations, error) {
 	set := c.loader.Rules()
 	if set == nil {

@@ -38,7 +38,7 @@ var failures = []struct {
 	{name: "an error with status 200", failure: posthogtest.Failure{Status: 200, Body: `{"detail":"no"}`, Header: newETag}, bad: true},
 	{name: "half a body", failure: posthogtest.Failure{Status: 200, Body: strings.Repeat(documentB, 9), Truncate: true}},
 	{name: "connection cut", failure: posthogtest.Failure{Cut: true}},
-	{name: "no answer", failure: posthogtest.Failure{Delay: time.Hour}},
+	{name: "no answer (R15)", failure: posthogtest.Failure{Delay: time.Hour}},
 }
 
 // The last good definitions are kept through every failure, with the ETag that

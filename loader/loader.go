@@ -72,7 +72,8 @@ type Config struct {
 
 const minPollInterval = 100 * time.Millisecond
 
-func (c *Config) check() error {
+// complete checks the config and fills in its defaults.
+func (c *Config) complete() error {
 	switch {
 	case c.Upstream == nil:
 		return errors.New("loader config: Upstream is nil")
@@ -113,7 +114,7 @@ type Loader struct {
 // for upstream. ctx bounds this call only; its values reach Upstream. The only
 // goroutine it starts runs until [Loader.Close].
 func New(ctx context.Context, cfg Config) (*Loader, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -240,7 +241,7 @@ func TestBodyLimit(t *testing.T) {
 		{"one too many", "", append([]byte("{"), bytes.Repeat([]byte(" "), limit)...), false},
 		{"just fits, compressed", "gzip", bomb(limit), true},
 		{"one too many, compressed", "gzip", bomb(limit + 1), false},
-		{"bomb", "gzip", bomb(50 << 20), false},
+		{"bomb", "gzip", bomb(4 << 20), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -261,6 +262,48 @@ func TestBodyLimit(t *testing.T) {
 				t.Errorf("got %v, want kind TooLarge", err)
 			}
 		})
+	}
+}
+
+// A body without an end must be given up at the limit rather than at the
+// timeout.
+func TestEndlessBody(t *testing.T) {
+	const limit, most = 1 << 20, 64 << 20 // what is sent also fills buffers on the way
+	for _, encoding := range []string{"identity", "gzip"} {
+		t.Run(encoding, func(t *testing.T) {
+			sent := make(chan int, 1)
+			srv := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Encoding", encoding)
+				out := io.Writer(w)
+				if encoding == "gzip" {
+					out, _ = gzip.NewWriterLevel(w, gzip.NoCompression)
+				}
+				blanks := bytes.Repeat([]byte(" "), 1<<16)
+				n := 0
+				for n < 2*most {
+					if _, err := out.Write(blanks); err != nil {
+						break // the client has gone
+					}
+					n += len(blanks)
+				}
+				sent <- n
+			})
+			_, err := newClient(t, posthogapi.Config{Host: srv.URL, MaxBodyBytes: limit}).Definitions(t.Context(), "")
+			if posthogapi.KindOf(err) != posthogapi.TooLarge {
+				t.Errorf("got %v, want kind TooLarge", err)
+			}
+			if n := <-sent; n > most {
+				t.Errorf("the client took %d bytes to notice a limit of %d", n, limit)
+			}
+		})
+	}
+}
+
+func TestNoBodyLimit(t *testing.T) {
+	srv := posthogtest.New(t)
+	c := newClient(t, posthogapi.Config{Host: srv.URL, MaxBodyBytes: math.MaxInt64})
+	if d, err := c.Definitions(t.Context(), ""); err != nil || string(d.Body) != posthogtest.EmptyDefinitions {
+		t.Errorf("got %q, %v; want the document", d.Body, err)
 	}
 }
 

@@ -59,6 +59,9 @@ func TestStatusErrors(t *testing.T) {
 		{"proxy's 407", posthogtest.Failure{Status: 407}, posthogapi.StatusError{
 			StatusCode: 407, Kind: posthogapi.Rejected, Detail: "Proxy Authentication Required",
 		}},
+		{"proxy's 408", posthogtest.Failure{Status: 408}, posthogapi.StatusError{
+			StatusCode: 408, Kind: posthogapi.Unavailable, Detail: "Request Timeout",
+		}},
 		{"long body", posthogtest.Failure{Status: 504, Body: strings.Repeat("x", 100_000)}, posthogapi.StatusError{
 			StatusCode: 504, Kind: posthogapi.Unavailable, Detail: strings.Repeat("x", 201) + "…",
 		}},

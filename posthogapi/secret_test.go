@@ -109,6 +109,9 @@ func TestErrorsHideKey(t *testing.T) {
 			if err == nil || leaks(err.Error()) || !strings.Contains(err.Error(), "you sent Bearer [redacted]") {
 				t.Errorf("got %v, want the echo without the key", err)
 			}
+			if se, ok := errors.AsType[*posthogapi.StatusError](err); !ok || leaks(se.Detail) {
+				t.Errorf("got %#v, want a *StatusError without the key", err)
+			}
 		})
 	}
 	t.Run("transport", func(t *testing.T) {

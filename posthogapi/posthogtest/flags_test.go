@@ -102,6 +102,7 @@ func TestFlagsRequests(t *testing.T) {
 	}{
 		{"a number counts as written", "/flags/?v=2", `{"token":"phc_posthogtest","distinct_id":"u","person_properties":{"n":1},"flag_keys":["beta"]}`, nil, map[string]bool{"beta": false}},
 		{"without a group", "/flags", `{"token":"phc_posthogtest","distinct_id":"u","flag_keys":["company","no such flag"]}`, nil, map[string]bool{"company": false}},
+		{"what is not given is not there", "/flags?v=2", `{"token":"phc_posthogtest","distinct_id":"u","groups":{"company":"acme"},"flag_keys":["company","beta"]}`, nil, map[string]bool{"company": false, "beta": false}},
 		{"gzip", "/flags?v=2", zipped.String(), []string{"Content-Encoding", "gzip"}, map[string]bool{"company": false}},
 		{"gzip, named in the query", "/flags?v=2&compression=gzip", zipped.String(), nil, map[string]bool{"company": false}},
 		{"client runtime", "/flags?v=2", `{"token":"phc_posthogtest","distinct_id":"u","evaluation_runtime":"client","flag_keys":["phone","beta"]}`, nil, map[string]bool{"phone": true, "beta": false}},
