@@ -14,6 +14,10 @@ type decoder struct {
 	path     []step
 	problem  *Problem
 	interned map[string]string
+
+	// What a document has many of is kept in few large pieces of memory.
+	filterArena    []Filter
+	conditionArena []Condition
 }
 
 // step is one level of a path: a member's name or, if that is empty, an index.

@@ -172,9 +172,11 @@ func (d *decoder) filters(f *Flag) {
 	for !d.close() {
 		switch name := d.memberName(); name {
 		case "groups":
+			start := len(d.conditionArena)
 			d.in(name, func() {
-				d.each(func(int) { f.Conditions = append(f.Conditions, d.condition()) })
+				d.each(func(int) { d.conditionArena = append(d.conditionArena, d.condition()) })
 			})
+			f.Conditions = part(d.conditionArena, start)
 		case "multivariate":
 			d.in(name, func() { f.Variants = d.multivariate() })
 		case "payloads":
@@ -208,9 +210,11 @@ func (d *decoder) condition() Condition {
 	for !d.close() {
 		switch name := d.memberName(); name {
 		case "properties":
+			start := len(d.filterArena)
 			d.in(name, func() {
-				d.each(func(int) { c.Filters = append(c.Filters, d.filter()) })
+				d.each(func(int) { d.filterArena = append(d.filterArena, d.filter()) })
 			})
+			c.Filters = part(d.filterArena, start)
 		case "rollout_percentage":
 			if x, ok := d.number(name); ok {
 				c.Percentage = x
@@ -225,6 +229,14 @@ func (d *decoder) condition() Condition {
 		}
 	}
 	return c
+}
+
+// part is what has been appended to an arena since it had the length start.
+func part[T any](arena []T, start int) []T {
+	if len(arena) == start {
+		return nil
+	}
+	return arena[start:len(arena):len(arena)]
 }
 
 // aggregation reads a group type index; null is Person.
@@ -290,14 +302,15 @@ func count(ok bool) int {
 }
 
 func (d *decoder) payloads() map[string]Value {
-	payloads := map[string]Value{}
+	var payloads map[string]Value
 	for key, v := range d.skip().Members() {
-		if !v.IsNull() {
-			payloads[key] = v
+		if v.IsNull() {
+			continue
 		}
-	}
-	if len(payloads) == 0 {
-		return nil
+		if payloads == nil {
+			payloads = map[string]Value{}
+		}
+		payloads[key] = v
 	}
 	return payloads
 }

@@ -99,7 +99,7 @@ func (c *checker) check(f *flag) {
 
 // settles reports whether no subject gets past a condition.
 func (f *flag) settles(cond *condition) bool {
-	return len(cond.filters) == 0 && !cond.aggregation.group && (cond.percentage >= 100 || f.earlyExit)
+	return len(cond.filters) == 0 && cond.aggregation == nil && (cond.percentage >= 100 || f.earlyExit)
 }
 
 func (c *checker) checkVariants() {
@@ -125,7 +125,7 @@ func (c *checker) checkCondition(cond *condition, path string) {
 		c.add(Warning, path+".variant", "undeclared-variant",
 			"%q is not a variant of the flag; the variant is hashed instead", cond.undeclared)
 	}
-	if cond.aggregation.group && cond.aggregation.name == "" {
+	if cond.aggregation != nil && cond.aggregation.name == "" {
 		c.add(Error, path+".aggregation_group_type_index", "unnamed-group-type",
 			"group type %d has no name in the definitions", cond.aggregation.index)
 	}
@@ -133,7 +133,7 @@ func (c *checker) checkCondition(cond *condition, path string) {
 		c.add(Info, path+".rollout_percentage", "dead-condition", "a rollout of 0 %% serves nobody")
 	}
 	hashed := cond.percentage > 0 && cond.percentage < 100 || cond.pinned == noValue && len(f.variants) > 1
-	if hashed && !cond.aggregation.group {
+	if hashed && cond.aggregation == nil {
 		switch {
 		case f.byDevice:
 			c.add(Info, path, "needs-device-id", "hashes the device id; without one the flag is inconclusive")
@@ -155,31 +155,31 @@ func (c *checker) checkFilter(f *filter, path string) {
 	}
 	switch {
 	case f.broken:
-		c.add(Error, path, "missing-dependency", "the server marks the flag %q as missing or as part of a cycle", f.shown.key)
+		c.add(Error, path, "missing-dependency", "the server marks the flag %q as missing or as part of a cycle", f.key)
 	case f.brokenPattern():
-		c.add(Error, path, "broken-pattern", "%s is not a regular expression, so the filter never matches", f.shown.value)
-	case f.kind != cohortFilter && f.whatever == False:
+		c.add(Error, path, "broken-pattern", "%s is not a regular expression, so the filter never matches", f.value)
+	case f.whatever == False:
 		c.add(Warning, path, "dead-filter", "%s %s %s never matches, and with it the condition",
-			f.shown.key, f.shown.operator, f.shown.value)
+			f.key, f.operator, f.value)
 	case f.kind == metadataFilter:
-		c.add(Warning, path, "person-metadata", "%s of the person is known to the server only", f.shown.key)
+		c.add(Warning, path, "person-metadata", "%s of the person is known to the server only", f.key)
 	case f.kind == cohortFilter:
 		c.checkCohort(f.index, path)
 	}
 	if m, ok := f.dates(); ok && m.zone == nil && m.bound.kind != instant {
 		c.add(Info, path, "needs-time-zone",
-			"%s is read in the project's time zone; configure it to decide near the edge", f.shown.value)
+			"%s is read in the project's time zone; configure it to decide near the edge", f.value)
 	}
 }
 
 func (f *filter) brokenPattern() bool {
 	m, constant := f.matcher.(always)
-	return constant && m == always(False) && flagdef.Value(f.shown.value).Kind() != flagdef.Null && f.shown.value != "" &&
-		(f.shown.operator == "regex" || f.shown.operator == "not_regex")
+	return constant && m == always(False) && flagdef.Value(f.value).Kind() != flagdef.Null && f.value != "" &&
+		(f.operator == "regex" || f.operator == "not_regex")
 }
 
 func (c *checker) checkCohort(i int32, path string) {
-	if i == noTarget || c.cohorts[i] {
+	if c.cohorts[i] {
 		return
 	}
 	c.cohorts[i] = true
@@ -216,9 +216,9 @@ func (c *checker) checkUnsettled(f *filter, path string) {
 	case FilterType:
 		c.add(Warning, path, "unknown-filter-type", "filters of the type %q cannot be evaluated locally", name)
 	case Pattern:
-		c.add(Warning, path, "unjudged-pattern", "what %s means to the server is not certain", f.shown.value)
+		c.add(Warning, path, "unjudged-pattern", "what %s means to the server is not certain", f.value)
 	default:
-		c.add(Warning, path, "unsettled-value", "what %s means to the server is not certain", f.shown.value)
+		c.add(Warning, path, "unsettled-value", "what %s means to the server is not certain", f.value)
 	}
 }
 

@@ -58,7 +58,9 @@ func (c *compiler) compileMember(def *flagdef.Member, inOr bool) member {
 		return member{filter: c.compileCohortMember(&def.Filter, inOr)}
 	}
 	if def.Group.Negation {
-		return member{filter: settled(undecidable(FilterType, "negated group"))}
+		f := filter{kind: otherFilter, detail: "negated group", index: noTarget}
+		f.settle(undecidable(FilterType, f.detail))
+		return member{filter: f}
 	}
 	return member{group: c.compileGroup(def.Group)}
 }
@@ -66,43 +68,44 @@ func (c *compiler) compileMember(def *flagdef.Member, inOr bool) member {
 // compileCohortMember compiles a filter of a cohort. Cohorts are about
 // persons: what else they may ask for is not settled.
 func (c *compiler) compileCohortMember(def *flagdef.Filter, inOr bool) filter {
+	f := c.compileFilter(def, nil)
 	switch {
-	case def.Type == "group", def.Type == "flag":
-		f := settled(undecidable(FilterType, def.Type+" in a cohort"))
-		f.shown = show(def)
-		return f
-	case def.Type == "cohort" && def.Negation && inOr:
+	case f.kind == groupFilter, f.kind == flagFilter:
+		f.settle(undecidable(FilterType, def.Type+" in a cohort"))
+		f.index, f.broken = noTarget, false
+	case f.kind == cohortFilter && def.Negation && inOr:
 		// The server honours it in an AND; in an OR it has ignored it.
-		f := settled(undecidable(FilterType, "negated cohort"))
-		f.shown = show(def)
-		return f
+		f.settle(undecidable(FilterType, "negated cohort"))
+	default:
+		f.negated = f.negated != def.Negation // a cohort's operator may have negated it already
 	}
-	f := c.compileFilter(def, aggregation{})
-	f.negated = f.negated != def.Negation // a cohort's operator may have negated it already
 	return f
 }
 
-// compileCohortFilter compiles a reference to a cohort. One that is not in the
+// compileMembership compiles a reference to a cohort. One that is not in the
 // definitions is static, or the server's alone for another reason.
-func (c *compiler) compileCohortFilter(def *flagdef.Filter) filter {
-	f := filter{kind: cohortFilter, index: noTarget}
+func (c *compiler) compileMembership(f *filter, def *flagdef.Filter) {
 	switch def.Operator {
 	case "", "in":
 	case "not_in":
 		f.negated = true
 	case flagdef.UnknownOperator:
-		return settled(undecidable(Operator, def.Operator))
+		f.settle(undecidable(Operator, def.Operator))
+		return
 	default:
-		return settled(constant(False))
+		f.settle(constant(False))
+		return
 	}
 	id := string(def.Value)
 	if _, err := strconv.ParseInt(id, 10, 64); err != nil {
-		return settled(undecidable(FilterValue, id))
+		f.settle(undecidable(FilterValue, id))
+		return
 	}
-	f.comparison = undecidable(CohortMember, id)
-	if i, ok := c.cohortID[id]; ok {
-		f.index = i
-		f.comparison = constant(Unknown)
+	i, ok := c.cohortID[id]
+	if !ok {
+		f.settle(undecidable(CohortMember, id))
+		return
 	}
-	return f
+	f.index = i
+	f.comparison = constant(Unknown)
 }

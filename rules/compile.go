@@ -15,6 +15,24 @@ type compiler struct {
 	zone     *time.Location
 	matching int
 	cohortID map[string]int32
+
+	aggregations map[int]*aggregation
+	comparisons  map[string]map[string]comparison // by operator and value, as long as values are short
+	shown        map[string]string
+	filters      arena[filter]
+	conditions   arena[condition]
+}
+
+// arena hands out parts of one large piece of memory.
+type arena[T any] []T
+
+func (a *arena[T]) take(n int) []T {
+	if n > len(*a) {
+		return make([]T, n)
+	}
+	part := (*a)[:n:n]
+	*a = (*a)[n:]
+	return part
 }
 
 // Compile compiles a definitions document. It does not fail: a flag that
@@ -31,7 +49,19 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 		zone:     opts.TimeZone,
 		matching: defs.PropertyMatchingVersion,
 		cohortID: map[string]int32{},
+
+		aggregations: map[int]*aggregation{},
+		comparisons:  map[string]map[string]comparison{},
+		shown:        map[string]string{},
 	}
+	conditions, filters := 0, 0
+	for i := range defs.Flags {
+		conditions += len(defs.Flags[i].Conditions)
+		for j := range defs.Flags[i].Conditions {
+			filters += len(defs.Flags[i].Conditions[j].Filters)
+		}
+	}
+	c.conditions, c.filters = make([]condition, conditions), make([]filter, filters)
 	for i := range defs.Flags {
 		key := defs.Flags[i].Key
 		if first, ok := c.byKey[key]; ok {
@@ -71,14 +101,14 @@ func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 	}
 	f.aggregation = c.aggregation(def.Aggregation)
 	c.compileValues(f, def)
-	f.conditions = make([]condition, len(def.Conditions))
+	f.conditions = c.conditions.take(len(def.Conditions))
 	for i := range def.Conditions {
 		from := &def.Conditions[i]
 		to := &f.conditions[i]
 		*to = condition{
 			percentage: from.Percentage, pinned: noValue,
 			aggregation: c.aggregation(from.Aggregation),
-			filters:     make([]filter, len(from.Filters)),
+			filters:     c.filters.take(len(from.Filters)),
 		}
 		if from.Variant != "" {
 			if to.pinned = f.pinned(from.Variant); to.pinned == noValue {
@@ -150,9 +180,15 @@ func (f *flag) pinned(key string) int16 {
 
 func payload(def *flagdef.Flag, key string) string { return string(def.Payloads[key]) }
 
-func (c *compiler) aggregation(index int) aggregation {
+// aggregation returns the one aggregation of a group type index.
+func (c *compiler) aggregation(index int) *aggregation {
 	if index == flagdef.Person {
-		return aggregation{}
+		return nil
 	}
-	return aggregation{group: true, name: c.defs.GroupTypes[strconv.Itoa(index)], index: index}
+	a, ok := c.aggregations[index]
+	if !ok {
+		a = &aggregation{name: c.defs.GroupTypes[strconv.Itoa(index)], index: index}
+		c.aggregations[index] = a
+	}
+	return a
 }

@@ -11,7 +11,7 @@ func (e *evaluation) dependency(f *filter) Truth {
 	case wantsOn:
 		accepted = anything &^ (1 << off)
 	default:
-		v := target.valueOf(f.variant)
+		v := target.valueOf(f.detail)
 		if v == noValue {
 			break
 		}

@@ -18,19 +18,21 @@ func compileExact(v flagdef.Value, matching int) comparison {
 	if empty || matching != 2 && booleanLike(v) {
 		return varies(truthyMatcher{want: truthy(v)}, False)
 	}
-	m := exactMatcher{texts: map[string]struct{}{}}
-	for _, element := range many(v) {
+	if v.Kind() != flagdef.Array {
+		s, ok := valueOperand(v).string()
+		if !ok {
+			return undecidable(FilterValue, string(v))
+		}
+		return varies(textMatcher{lowerText(s)}, False)
+	}
+	var m exactMatcher
+	for element := range v.Elements() {
 		s, ok := valueOperand(element).string()
 		if !ok {
 			m.open = true
 			continue
 		}
-		m.texts[lowerText(s)] = struct{}{}
-	}
-	if len(m.texts) == 1 && !m.open {
-		for s := range m.texts {
-			return varies(textMatcher{s}, False)
-		}
+		m.add(lowerText(s))
 	}
 	return varies(m, False)
 }
@@ -55,8 +57,41 @@ func (m textMatcher) match(o operand, _ time.Time) Truth {
 
 // exactMatcher compares with every text of a list at once.
 type exactMatcher struct {
-	texts map[string]struct{} // in lower case
+	few   []string            // in lower case, as long as there are few
+	texts map[string]struct{} // in lower case, all of them, once there are many
 	open  bool                // the list has an element whose text is not settled
+}
+
+// manyTexts is the length from which a list is searched by its hash.
+const manyTexts = 8
+
+func (m *exactMatcher) add(s string) {
+	switch {
+	case m.texts != nil:
+		m.texts[s] = struct{}{}
+	case len(m.few) < manyTexts:
+		m.few = append(m.few, s)
+	default:
+		m.texts = map[string]struct{}{s: {}}
+		for _, t := range m.few {
+			m.texts[t] = struct{}{}
+		}
+		m.few = nil
+	}
+}
+
+// find looks up a text in lower case.
+func (m exactMatcher) find(lower []byte) bool {
+	if m.texts != nil {
+		_, ok := m.texts[string(lower)]
+		return ok
+	}
+	for _, t := range m.few {
+		if t == string(lower) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m exactMatcher) match(o operand, _ time.Time) Truth {
@@ -76,18 +111,13 @@ func (m exactMatcher) match(o operand, _ time.Time) Truth {
 func (m exactMatcher) has(o operand) (found, ok bool) {
 	var stack [128]byte
 	switch {
-	case o.kind == text && len(o.text) <= len(stack) && isASCII(o.text):
-		_, found = m.texts[string(appendLowerASCII(stack[:0], o.text))]
-		return found, true
+	case o.kind == text:
+		return m.find(appendLower(stack[:0], o.text)), true
 	case o.kind == integer || o.kind == float:
-		_, found = m.texts[string(appendNumber(stack[:0], o))]
-		return found, true
+		return m.find(appendNumber(stack[:0], o)), true
 	}
 	s, ok := o.string()
-	if ok {
-		_, found = m.texts[lowerText(s)]
-	}
-	return found, ok
+	return ok && m.find(appendLower(stack[:0], s)), ok
 }
 
 // appendNumber prints a number in lower case.

@@ -263,7 +263,7 @@ func (e *evaluation) rollout(c *condition, h *hashes) Truth {
 // would depend on the hash.
 func (e *evaluation) withheld(c *condition, h *hashes) bool {
 	f := h.flag
-	if !f.byDevice || c.aggregation.group || c.pinned != noValue || len(f.variants) == 0 {
+	if !f.byDevice || c.aggregation != nil || c.pinned != noValue || len(f.variants) == 0 {
 		return false
 	}
 	if e.subject.deviceID() != "" {

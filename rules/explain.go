@@ -137,7 +137,7 @@ func (t *trace) condition(c *condition, index int) {
 		return
 	}
 	about := "person"
-	if c.aggregation.group {
+	if c.aggregation != nil {
 		if about = c.aggregation.name; about == "" {
 			about = "group type " + itoa(c.aggregation.index)
 		}

@@ -10,20 +10,21 @@ import (
 func (t *trace) traceFilter(e *evaluation, f *filter, outcome Truth, depth int) FilterTrace {
 	t.budget--
 	ft := FilterTrace{
-		Type: f.shown.typ, Key: f.shown.key, Operator: f.shown.operator, Value: f.shown.value,
-		Group: f.group, Negated: f.negated, Outcome: outcome,
+		Type: f.typ(), Key: f.key, Operator: f.operator, Value: f.value,
+		Negated: f.negated, Outcome: outcome,
 	}
 	switch f.kind {
 	case personFilter:
 		ft.see(e.personProperty(f.key))
 	case groupFilter:
-		ft.see(e.groupProperty(f.group, f.key))
+		ft.Group = f.detail
+		ft.see(e.groupProperty(f.detail, f.key))
 	case cohortFilter:
-		if f.index != noTarget && depth < maxTracedDepth && t.budget > 0 {
+		if !f.settled && depth < maxTracedDepth && t.budget > 0 {
 			ft.Children = t.traceGroup(e, &e.set.cohorts[f.index].root, depth+1)
 		}
 	case flagFilter:
-		ft.Flag = t.traceFlag(e, f.shown.key)
+		ft.Flag = t.traceFlag(e, f.key)
 	}
 	if outcome == Unknown {
 		ft.Note = e.reasonUnknown(f)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -10,18 +11,19 @@ import (
 // filter is one compiled property filter.
 type filter struct {
 	kind    filterKind
+	settled bool   // the outcome is comparison.whatever: always the same, or never known
 	negated bool   // the outcome is inverted; inside cohorts only
-	key     string // of a property
-	group   string // of a group's property: the group type
+	wants   wanted // of a flag filter
+	broken  bool   // of a flag filter whose target may be missing at the server
+	index   int32  // of a cohort or flag filter: which one
+	key     string // of a property; of a flag
+	detail  string // the group type of a group filter, the variant that a flag filter wants, or an unknown type
 
 	comparison // of a property; for the other kinds only what it says of the unknown
 
-	index   int32  // of a cohort or flag filter: which one
-	wants   wanted // of a flag filter
-	variant string // of a flag filter that wants a variant
-	broken  bool   // of a flag filter whose target may be missing at the server
-
-	shown shownFilter
+	// As they stand in the definitions, for an explanation.
+	operator string
+	value    string // JSON, "" if absent
 }
 
 type filterKind uint8
@@ -32,8 +34,26 @@ const (
 	metadataFilter            // a column of the person, which is never known
 	cohortFilter
 	flagFilter
-	settledFilter // the outcome is comparison.whatever: always the same, or never known
+	otherFilter // of a type that is not known
 )
+
+// typ is the filter's type as the definitions spell it.
+func (f *filter) typ() string {
+	switch f.kind {
+	case personFilter:
+		return "person"
+	case groupFilter:
+		return "group"
+	case metadataFilter:
+		return "person_metadata"
+	case cohortFilter:
+		return "cohort"
+	case flagFilter:
+		return "flag"
+	default:
+		return f.detail
+	}
+}
 
 // wanted is what a flag filter wants its target to evaluate to.
 type wanted uint8
@@ -44,102 +64,120 @@ const (
 	wantsVariant
 )
 
-// shownFilter is a filter as it stands in the definitions, for an explanation.
-type shownFilter struct {
-	typ, key, operator string
-	value              string // JSON, "" if absent
-}
-
 // maxShown bounds how much of a filter's value is kept to be shown.
 const maxShown = 256
 
-func show(def *flagdef.Filter) shownFilter {
-	value := string(def.Value)
-	if len(value) > maxShown {
-		value = strings.ToValidUTF8(value[:maxShown], "") + "…"
+// show is a filter's value as an explanation shows it. Values recur, so each
+// is kept once.
+func (c *compiler) show(v flagdef.Value) string {
+	cut := v[:min(len(v), maxShown)]
+	if s, ok := c.shown[string(cut)]; ok {
+		return s
 	}
-	return shownFilter{typ: def.Type, key: def.Key, operator: def.Operator, value: value}
+	s := string(cut)
+	if len(v) > maxShown {
+		s = strings.ToValidUTF8(s, "") + "…"
+	}
+	c.shown[string(cut)] = s
+	return s
 }
 
-// settled is a filter that needs no evaluation.
-func settled(c comparison) filter { return filter{kind: settledFilter, comparison: c} }
-
 // compileFilter compiles a filter of a condition.
-func (c *compiler) compileFilter(def *flagdef.Filter, about aggregation) filter {
-	f := c.compileKind(def, about)
-	f.shown = show(def)
+func (c *compiler) compileFilter(def *flagdef.Filter, about *aggregation) filter {
+	f := filter{key: def.Key, index: noTarget, operator: def.Operator, value: c.show(def.Value)}
+	c.compileType(&f, def, about)
 	return f
 }
 
-func (c *compiler) compileKind(def *flagdef.Filter, about aggregation) filter {
-	switch {
-	case def.Type == "":
-		return settled(undecidable(FilterType, "(none)"))
-	case def.Key == "" && def.Type != "cohort":
-		return settled(undecidable(FilterType, def.Type+" without a key"))
-	}
+func (c *compiler) compileType(f *filter, def *flagdef.Filter, about *aggregation) {
 	switch def.Type {
 	case "person":
-		return filter{kind: personFilter, key: def.Key, comparison: c.compileComparison(def.Operator, def.Value)}
+		f.kind = personFilter
 	case "person_metadata":
-		return filter{kind: metadataFilter, key: def.Key, comparison: c.compileComparison(def.Operator, def.Value)}
+		f.kind = metadataFilter
 	case "group":
-		return c.compileGroupFilter(def, about)
+		f.kind = groupFilter
+		c.compileGroupType(f, def, about)
 	case "cohort":
-		return c.compileCohortFilter(def)
+		f.kind = cohortFilter
+		c.compileMembership(f, def)
+		return
 	case "flag":
-		return c.compileFlagFilter(def)
+		f.kind = flagFilter
+		c.compileDependency(f, def)
 	default:
-		return settled(undecidable(FilterType, def.Type))
+		f.kind, f.detail = otherFilter, def.Type
+		f.settle(undecidable(FilterType, cmp.Or(def.Type, "(none)")))
+	}
+	switch {
+	case f.settled:
+	case def.Key == "":
+		f.settle(undecidable(FilterType, def.Type+" without a key"))
+	case f.kind != flagFilter:
+		f.comparison = c.comparison(def.Operator, def.Value)
 	}
 }
 
-// compileGroupFilter compiles a filter on a group's property. Its type is its
-// own or else that of the condition.
-func (c *compiler) compileGroupFilter(def *flagdef.Filter, about aggregation) filter {
-	groupType := about
+// settle makes a filter one that needs no evaluation.
+func (f *filter) settle(c comparison) { f.settled, f.comparison = true, c }
+
+// comparison compiles an operator and its value. Most occur more than once, and
+// what is compiled is immutable, so the filters share it.
+func (c *compiler) comparison(operator string, v flagdef.Value) comparison {
+	const short = 64
+	if len(v) > short {
+		return c.compileComparison(operator, v)
+	}
+	byValue := c.comparisons[operator]
+	if byValue == nil {
+		byValue = map[string]comparison{}
+		c.comparisons[operator] = byValue
+	}
+	compiled, ok := byValue[string(v)]
+	if !ok {
+		compiled = c.compileComparison(operator, v)
+		byValue[string(v)] = compiled
+	}
+	return compiled
+}
+
+// compileGroupType settles which type of group a filter is about: its own or
+// else that of the condition.
+func (c *compiler) compileGroupType(f *filter, def *flagdef.Filter, about *aggregation) {
 	if def.GroupIndex != flagdef.Unset {
-		groupType = c.aggregation(def.GroupIndex)
+		about = c.aggregation(def.GroupIndex)
 	}
-	if groupType.name == "" {
-		return settled(undecidable(GroupTypeName, strconv.Itoa(groupType.index)))
-	}
-	return filter{
-		kind: groupFilter, key: def.Key, group: groupType.name,
-		comparison: c.compileComparison(def.Operator, def.Value),
+	switch {
+	case about == nil:
+		f.settle(undecidable(GroupTypeName, "(none)"))
+	case about.name == "":
+		f.settle(undecidable(GroupTypeName, strconv.Itoa(about.index)))
+	default:
+		f.detail = about.name
 	}
 }
 
-// compileFlagFilter compiles a dependency on another flag.
-func (c *compiler) compileFlagFilter(def *flagdef.Filter) filter {
-	f := filter{kind: flagFilter, index: noTarget}
+// compileDependency compiles a filter on another flag.
+func (c *compiler) compileDependency(f *filter, def *flagdef.Filter) {
 	if target, ok := c.byKey[def.Key]; ok {
 		f.index = target
 	}
 	// An empty chain is how the server marks a target that is missing or part
 	// of a cycle. No chain at all is no statement.
 	f.broken = f.index == noTarget || def.Chain != nil && len(def.Chain) == 0
-	switch {
-	case def.Operator != "flag_evaluates_to":
-		f.comparison = constant(False)
-		return f
+	switch kind := def.Value.Kind(); {
+	case def.Operator != "flag_evaluates_to", kind != flagdef.Bool && kind != flagdef.String:
+		f.settle(constant(False))
+		return
 	case f.index == noTarget:
-		f.comparison = undecidable(Flag, def.Key)
-	default:
-		f.comparison = constant(Unknown)
-	}
-	switch def.Value.Kind() {
-	case flagdef.Bool:
+		f.settle(undecidable(Flag, def.Key))
+		return
+	case kind == flagdef.String:
+		f.wants, f.detail = wantsVariant, def.Value.Text()
+	case !def.Value.IsTrue():
 		f.wants = wantsOff
-		if def.Value.IsTrue() {
-			f.wants = wantsOn
-		}
-	case flagdef.String:
-		f.wants, f.variant = wantsVariant, def.Value.Text()
-	default:
-		f.comparison = constant(False)
 	}
-	return f
+	f.comparison = constant(Unknown)
 }
 
 // noTarget is the index of a flag filter whose target is not to be found, and

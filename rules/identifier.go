@@ -15,14 +15,14 @@ type hashes struct {
 
 	id         string // of the aggregation below
 	state      identifierState
-	of         aggregation
+	of         *aggregation
 	hasID      bool
 	hasRollout bool
 	inRollout  float64
 }
 
 // identifier is what the server hashes for a condition.
-func (h *hashes) identifier(e *evaluation, a aggregation) (string, identifierState) {
+func (h *hashes) identifier(e *evaluation, a *aggregation) (string, identifierState) {
 	if h.hasID && h.of == a {
 		return h.id, h.state
 	}
@@ -51,8 +51,8 @@ func hashOf(f *flag, id, salt string) float64 {
 }
 
 // identifier is the identifier that the server hashes for a condition about a.
-func (e *evaluation) identifier(f *flag, a aggregation) (string, identifierState) {
-	if !a.group && (f.continuity && !f.deviceKnown(e) || f.byDevice && !f.deviceKnown(e)) {
+func (e *evaluation) identifier(f *flag, a *aggregation) (string, identifierState) {
+	if a == nil && (f.continuity && !f.deviceKnown(e) || f.byDevice && !f.deviceKnown(e)) {
 		return "", unknownIdentifier
 	}
 	return e.groupOrPerson(f, a)
@@ -62,8 +62,8 @@ func (e *evaluation) identifier(f *flag, a aggregation) (string, identifierState
 func (f *flag) deviceKnown(e *evaluation) bool { return f.byDevice && e.subject.deviceID() != "" }
 
 // groupOrPerson is the group's key, the device id, or else the distinct id.
-func (e *evaluation) groupOrPerson(f *flag, a aggregation) (string, identifierState) {
-	if a.group {
+func (e *evaluation) groupOrPerson(f *flag, a *aggregation) (string, identifierState) {
+	if a != nil {
 		key, ok := e.groupKey(a.name)
 		if ok != True {
 			return "", unknownIdentifier
@@ -80,8 +80,8 @@ func (e *evaluation) groupOrPerson(f *flag, a aggregation) (string, identifierSt
 }
 
 // hasGroup reports whether the call has the group that a condition is about.
-func (e *evaluation) hasGroup(a aggregation) Truth {
-	if !a.group {
+func (e *evaluation) hasGroup(a *aggregation) Truth {
+	if a == nil {
 		return True
 	}
 	_, ok := e.groupKey(a.name)
@@ -112,11 +112,11 @@ func (e *evaluation) groupKey(groupType string) (operand, Truth) {
 	}
 }
 
-func (e *evaluation) noteIdentifier(f *flag, a aggregation) {
+func (e *evaluation) noteIdentifier(f *flag, a *aggregation) {
 	switch {
-	case a.group && a.name == "":
+	case a != nil && a.name == "":
 		e.note(Missing{Kind: GroupTypeName, Name: itoa(a.index)})
-	case a.group:
+	case a != nil:
 		e.note(Missing{Kind: Group, Name: a.name})
 	case f.byDevice:
 		e.note(Missing{Kind: DeviceID})

@@ -15,7 +15,7 @@ func (c *compiler) linkCohorts() {
 	references := make([][]int32, len(c.cohorts))
 	for i := range c.cohorts {
 		c.cohorts[i].root.visit(func(f *filter) {
-			if f.kind == cohortFilter && f.index != noTarget {
+			if f.kind == cohortFilter && !f.settled {
 				references[i] = append(references[i], f.index)
 			}
 		})
@@ -98,7 +98,7 @@ func (c *compiler) linkFlags() {
 			}
 			f.visit(func(filter *filter) {
 				work[i]++
-				if filter.kind == cohortFilter && filter.index != noTarget {
+				if filter.kind == cohortFilter && !filter.settled {
 					work[i] += c.cohorts[filter.index].size
 					c.shared = true
 				}
@@ -118,13 +118,10 @@ func (c *compiler) cut(f *flag, onCycle func(target int32) bool) {
 			return
 		}
 		filter.broken = true
-		if !c.flags[filter.index].active {
-			return
+		if c.flags[filter.index].active && !filter.settled {
+			filter.settle(undecidable(Flag, filter.key))
+			filter.index = noTarget
 		}
-		if filter.whatever == Unknown {
-			filter.comparison = undecidable(Flag, filter.shown.key)
-		}
-		filter.index = noTarget
 	})
 }
 

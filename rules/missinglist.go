@@ -70,12 +70,12 @@ func (e *evaluation) noteFilter(f *filter) {
 	case metadataFilter:
 		e.note(Missing{Kind: PersonMetadata, Name: f.key})
 	case groupFilter:
-		if _, has := e.groupKey(f.group); has != True {
-			e.note(Missing{Kind: Group, Name: f.group})
+		if _, has := e.groupKey(f.detail); has != True {
+			e.note(Missing{Kind: Group, Name: f.detail})
 			return
 		}
-		p, state := e.groupProperty(f.group, f.key)
-		e.noteProperty(f, Missing{Kind: GroupProperty, Name: f.key, Group: f.group}, p, state)
+		p, state := e.groupProperty(f.detail, f.key)
+		e.noteProperty(f, Missing{Kind: GroupProperty, Name: f.key, Group: f.detail}, p, state)
 	case cohortFilter:
 		e.noteCohort(f.index)
 	case flagFilter:
@@ -135,7 +135,7 @@ func (e *evaluation) noteBroken(f *flag) {
 		switch {
 		case filter.kind != flagFilter:
 		case filter.broken:
-			e.note(Missing{Kind: Flag, Name: filter.shown.key})
+			e.note(Missing{Kind: Flag, Name: filter.key})
 		case e.set.flags[filter.index].broken:
 			e.noteFlag(filter.index)
 		}

@@ -34,7 +34,7 @@ func (n *needs) flag(i int32) {
 		// A dependency that may be missing counts wherever it stands.
 		f.visit(func(filter *filter) {
 			if filter.kind == flagFilter && filter.broken {
-				n.server.add(Missing{Kind: Flag, Name: filter.shown.key})
+				n.server.add(Missing{Kind: Flag, Name: filter.key})
 			}
 		})
 	}
@@ -46,9 +46,9 @@ func (n *needs) condition(f *flag, c *condition) {
 	}
 	hashed := c.percentage < 100 || c.pinned == noValue && len(f.variants) > 1
 	switch {
-	case c.aggregation.group && c.aggregation.name == "":
+	case c.aggregation != nil && c.aggregation.name == "":
 		n.server.add(Missing{Kind: GroupTypeName, Name: itoa(c.aggregation.index)})
-	case c.aggregation.group:
+	case c.aggregation != nil:
 		n.supply.add(Missing{Kind: Group, Name: c.aggregation.name})
 	case hashed && f.byDevice:
 		n.supply.add(Missing{Kind: DeviceID})
@@ -65,7 +65,7 @@ func (n *needs) filter(f *filter) {
 		n.server.add(*f.unsettled)
 		return
 	}
-	if f.kind != cohortFilter && f.kind != flagFilter && f.whatever != Unknown {
+	if f.settled || f.whatever != Unknown {
 		return
 	}
 	switch f.kind {
@@ -74,13 +74,11 @@ func (n *needs) filter(f *filter) {
 	case metadataFilter:
 		n.server.add(Missing{Kind: PersonMetadata, Name: f.key})
 	case groupFilter:
-		n.supply.add(Missing{Kind: GroupProperty, Name: f.key, Group: f.group})
+		n.supply.add(Missing{Kind: GroupProperty, Name: f.key, Group: f.detail})
 	case cohortFilter:
 		n.cohort(f.index)
 	case flagFilter:
-		if f.index != noTarget {
-			n.flag(f.index)
-		}
+		n.flag(f.index)
 	}
 	if m, ok := f.dates(); ok && m.bound.kind != instant {
 		if m.bound.kind == relative {
@@ -93,7 +91,7 @@ func (n *needs) filter(f *filter) {
 }
 
 func (n *needs) cohort(i int32) {
-	if i == noTarget || n.cohorts[i] {
+	if n.cohorts[i] {
 		return
 	}
 	n.cohorts[i] = true

@@ -62,21 +62,18 @@ func sameScalar(a, b operand) bool {
 // filter evaluates one filter.
 func (e *evaluation) filter(f *filter) Truth {
 	t := f.whatever
-	switch f.kind {
-	case personFilter:
+	switch {
+	case f.settled:
+	case f.kind == personFilter:
 		p, state := e.personProperty(f.key)
 		t = e.compare(f, p, state)
-	case groupFilter:
-		p, state := e.groupProperty(f.group, f.key)
+	case f.kind == groupFilter:
+		p, state := e.groupProperty(f.detail, f.key)
 		t = e.compare(f, p, state)
-	case cohortFilter:
-		if f.index != noTarget {
-			t = e.cohort(f.index)
-		}
-	case flagFilter:
-		if f.whatever == Unknown && f.index != noTarget {
-			t = e.dependency(f)
-		}
+	case f.kind == cohortFilter:
+		t = e.cohort(f.index)
+	case f.kind == flagFilter:
+		t = e.dependency(f)
 	}
 	if f.negated {
 		return t.not()

@@ -50,7 +50,7 @@ type flag struct {
 
 	enrollment  string // the property that decides early access, "" for none
 	holdout     *holdout
-	aggregation aggregation
+	aggregation *aggregation
 	conditions  []condition
 	variants    []variant // in stored order
 	values      []value   // off, on, then one for each variant key and the holdout
@@ -83,10 +83,10 @@ type holdout struct {
 	value      int16
 }
 
-// aggregation is what a condition is about: persons, or a type of group.
+// aggregation is the type of group that a condition is about. Nil stands for
+// persons.
 type aggregation struct {
-	group bool
-	name  string // the group type, "" if the definitions do not name it
+	name  string // "" if the definitions do not name it
 	index int
 }
 
@@ -94,7 +94,7 @@ type condition struct {
 	filters     []filter
 	percentage  float64
 	pinned      int16 // value of the pinned variant, noValue for none
-	aggregation aggregation
+	aggregation *aggregation
 	undeclared  string // a pinned variant that the flag does not declare
 }
 

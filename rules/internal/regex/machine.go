@@ -31,6 +31,7 @@ func (p *program) search(s string) Result {
 		case start >= len(s):
 			return NoMatch
 		}
+		m.backtracks++ // the server, too, comes back for the next place to begin at
 		_, n := utf8.DecodeRuneInString(s[start:])
 		start += n
 	}

@@ -11,6 +11,7 @@ package regex
 
 import (
 	"regexp"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -34,38 +35,30 @@ const (
 	Undecided
 )
 
-// Pattern is a compiled regular expression, safe for concurrent use.
+// Pattern is a regular expression, safe for concurrent use. Its engines are
+// built when it is first searched for, because most patterns of a document
+// never are.
 type Pattern struct {
-	linear *regexp.Regexp // nil if the pattern needs backtracking
-	ascii  bool           // linear holds for ASCII subjects only
-	tree   *node          // for the backtracking machine; nil if linear always does
-	groups int
-	prog   *program
+	text   string
+	engine atomic.Pointer[engine]
 }
 
-// Compile parses a pattern. The Pattern is nil unless the verdict is Usable.
+// engine is what runs a pattern.
+type engine struct {
+	linear *regexp.Regexp // nil if the pattern needs backtracking
+	ascii  bool           // linear holds for ASCII subjects only
+	prog   *program       // nil if linear always does, or if the pattern is too large
+}
+
+// Compile judges a pattern. The Pattern is nil unless the verdict is Usable.
 func Compile(pattern string) (*Pattern, Verdict) {
 	if !utf8.ValidString(pattern) || len(pattern) > maxPattern {
 		return nil, Unjudged
 	}
-	tree, groups, verdict := parse(pattern)
-	if verdict != Usable {
+	if _, _, verdict := parse(pattern); verdict != Usable {
 		return nil, verdict
 	}
-	p := &Pattern{groups: groups}
-	traits := traitsOf(tree)
-	if !traits.fancy {
-		// Go refuses some counted repetitions that the machine may still run.
-		p.linear, _ = regexp.Compile(goSyntax(tree))
-		p.ascii = traits.unicode
-	}
-	if p.linear == nil || p.ascii {
-		p.prog = assemble(tree, groups)
-	}
-	if p.linear == nil && p.prog == nil {
-		return nil, Unjudged
-	}
-	return p, Usable
+	return &Pattern{text: pattern}, Usable
 }
 
 // maxPattern bounds the length of a pattern that is looked at.
@@ -73,16 +66,41 @@ const maxPattern = 8 << 10
 
 // Search looks for the pattern anywhere in s.
 func (p *Pattern) Search(s string) Result {
-	if p.linear != nil && (!p.ascii || isASCII(s)) {
-		if p.linear.MatchString(s) {
+	e := p.engine.Load()
+	if e == nil {
+		// Two searches may build it at a time, and one of them in vain; that is
+		// better than one waiting for the other.
+		e = build(p.text)
+		p.engine.Store(e)
+	}
+	if e.linear != nil && (!e.ascii || isASCII(s)) {
+		if e.linear.MatchString(s) {
 			return Match
 		}
 		return NoMatch
 	}
-	if p.prog == nil {
+	if e.prog == nil {
 		return Undecided
 	}
-	return p.prog.search(s)
+	return e.prog.search(s)
+}
+
+func build(pattern string) *engine {
+	tree, groups, verdict := parse(pattern)
+	if verdict != Usable {
+		return &engine{}
+	}
+	e := &engine{}
+	traits := traitsOf(tree)
+	if !traits.fancy {
+		// Go refuses some counted repetitions that the machine may still run.
+		e.linear, _ = regexp.Compile(goSyntax(tree))
+		e.ascii = traits.unicode
+	}
+	if e.linear == nil || e.ascii {
+		e.prog = assemble(tree, groups)
+	}
+	return e
 }
 
 func isASCII(s string) bool {
