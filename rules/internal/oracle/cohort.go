@@ -25,7 +25,7 @@ type filters struct {
 // ask evaluates a filter of a condition, except on a flag, which is another's work.
 func (e filters) ask(f filter, aggregation any) truth {
 	switch f.kind {
-	case "person", "":
+	case "person":
 		return e.property(f, e.person(f.key))
 	case "group":
 		index := f.group
@@ -90,7 +90,7 @@ func (e filters) cohortGroup(o map[string]any, path []string) truth {
 
 func (e filters) cohortEntry(f filter, any bool, path []string) truth {
 	switch f.kind {
-	case "person", "":
+	case "person":
 		return e.property(f, e.person(f.key)).negatedIf(f.negated)
 	case "cohort":
 		t := e.cohort(f, path)
