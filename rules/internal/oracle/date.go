@@ -29,7 +29,7 @@ type date struct {
 
 var (
 	relativeGrammar = regexp.MustCompile(`^-?([0-9]+)([A-Za-z])$`)
-	offsetGrammar   = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$`)
+	offsetGrammar   = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$`)
 	dayGrammar      = regexp.MustCompile(`^(\d{4})-(\d{1,2})-(\d{1,2})$`)
 	clockGrammar    = regexp.MustCompile(`^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?$`)
 	letters         = regexp.MustCompile(`[A-Za-z]+`)
@@ -57,8 +57,7 @@ func readDate(v any, isFilter bool, s setting) date {
 		return epoch(t)
 	}
 	if offsetGrammar.MatchString(t) {
-		t := strings.Replace(strings.ToUpper(t), " ", "T", 1)
-		if at, err := time.Parse(time.RFC3339Nano, t); err == nil {
+		if at, err := time.Parse(time.RFC3339Nano, strings.ToUpper(t)); err == nil {
 			return date{kind: instant, at: at}
 		}
 		return date{kind: unclear}

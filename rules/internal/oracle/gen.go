@@ -35,7 +35,7 @@ type generator struct {
 	device        bool // bucketing by device is common here
 }
 
-// object is shorthand for a JSON object.
+// fields is a JSON object.
 type fields = map[string]any
 
 func (g *generator) sample() Sample {

@@ -12,7 +12,7 @@ import (
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
 
-// one in n.
+// chance is true once in n times.
 func chance(rng *rand.Rand, n int) bool { return rng.IntN(n) == 0 }
 
 func num(v any) json.Number { return json.Number(fmt.Sprint(v)) }

@@ -11,7 +11,7 @@ import (
 // answers in many worlds, and counts what it leaves open although no world that
 // was drawn differs: most of it is rare rollouts and dates, more of it would be a mistake.
 func TestSoundness(t *testing.T) {
-	samples := uint64(1500)
+	samples := uint64(1000)
 	if testing.Short() {
 		samples = 100
 	}

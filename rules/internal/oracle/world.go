@@ -133,7 +133,7 @@ func (p *Project) questions() questions {
 	var result questions
 	add := func(f filter, aggregation any) {
 		switch f.kind {
-		case "person", "":
+		case "person":
 			result = append(result, question{"", f.key, f})
 		case "group":
 			index := f.group
