@@ -31,7 +31,7 @@ type Flag struct {
 	Holdout           *Holdout
 	Conditions        []Condition
 	Variants          []Variant
-	Payloads          map[string]Value // by variant key, "true", or "holdout-<id>"
+	Payloads          []Payload // those that are not null
 
 	// Problem is why the flag cannot be evaluated, nil if it can.
 	Problem *Problem
@@ -45,6 +45,22 @@ const Person = -1
 type Holdout struct {
 	ID         int64
 	Percentage float64 // not clamped
+}
+
+// Payload is what a flag carries for one of its values.
+type Payload struct {
+	Key   string // a variant's key, "true", or "holdout-<id>"
+	Value Value  // as stored: usually a string with JSON in it
+}
+
+// Payload returns the payload of a key, nil if there is none.
+func (f *Flag) Payload(key string) Value {
+	for i := len(f.Payloads) - 1; i >= 0; i-- { // of equal keys, the last counts
+		if f.Payloads[i].Key == key {
+			return f.Payloads[i].Value
+		}
+	}
+	return nil
 }
 
 // Variant is one variant of a multivariate flag.
@@ -301,16 +317,11 @@ func count(ok bool) int {
 	return 0
 }
 
-func (d *decoder) payloads() map[string]Value {
-	var payloads map[string]Value
+func (d *decoder) payloads() (payloads []Payload) {
 	for key, v := range d.skip().Members() {
-		if v.IsNull() {
-			continue
+		if !v.IsNull() {
+			payloads = append(payloads, Payload{key, v})
 		}
-		if payloads == nil {
-			payloads = map[string]Value{}
-		}
-		payloads[key] = v
 	}
 	return payloads
 }

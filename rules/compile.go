@@ -178,7 +178,7 @@ func (f *flag) pinned(key string) int16 {
 	return noValue
 }
 
-func payload(def *flagdef.Flag, key string) string { return string(def.Payloads[key]) }
+func payload(def *flagdef.Flag, key string) string { return string(def.Payload(key)) }
 
 // aggregation returns the one aggregation of a group type index.
 func (c *compiler) aggregation(index int) *aggregation {

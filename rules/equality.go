@@ -25,7 +25,11 @@ func compileExact(v flagdef.Value, matching int) comparison {
 		}
 		return varies(textMatcher{lowerText(s)}, False)
 	}
-	var m exactMatcher
+	length := 0
+	for range v.Elements() {
+		length++
+	}
+	m := newExactMatcher(length)
 	for element := range v.Elements() {
 		s, ok := valueOperand(element).string()
 		if !ok {
@@ -57,26 +61,26 @@ func (m textMatcher) match(o operand, _ time.Time) Truth {
 
 // exactMatcher compares with every text of a list at once.
 type exactMatcher struct {
-	few   []string            // in lower case, as long as there are few
-	texts map[string]struct{} // in lower case, all of them, once there are many
+	few   []string            // in lower case, if there are few
+	texts map[string]struct{} // in lower case, if there are many
 	open  bool                // the list has an element whose text is not settled
 }
 
 // manyTexts is the length from which a list is searched by its hash.
 const manyTexts = 8
 
+func newExactMatcher(length int) exactMatcher {
+	if length < manyTexts {
+		return exactMatcher{few: make([]string, 0, length)}
+	}
+	return exactMatcher{texts: make(map[string]struct{}, length)}
+}
+
 func (m *exactMatcher) add(s string) {
-	switch {
-	case m.texts != nil:
+	if m.texts != nil {
 		m.texts[s] = struct{}{}
-	case len(m.few) < manyTexts:
+	} else {
 		m.few = append(m.few, s)
-	default:
-		m.texts = map[string]struct{}{s: {}}
-		for _, t := range m.few {
-			m.texts[t] = struct{}{}
-		}
-		m.few = nil
 	}
 }
 
