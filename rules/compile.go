@@ -93,6 +93,7 @@ func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 		hasExperiment: def.HasExperiment, earlyExit: def.EarlyExit, byDevice: def.ByDevice,
 		continuity: def.Continuity, target: -1, problem: f.problem,
 	}
+	f.unrestricted = !f.deleted && f.runtime != "server" && f.runtime != "client" && len(f.contexts) == 0
 	if f.problem == nil {
 		f.problem = def.Problem
 	}

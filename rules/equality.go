@@ -23,7 +23,7 @@ func compileExact(v flagdef.Value, matching int) comparison {
 		if !ok {
 			return undecidable(FilterValue, string(v))
 		}
-		return varies(textMatcher{lowerText(s)}, False)
+		return varies(&textMatcher{lowerText(s)}, False)
 	}
 	length := 0
 	for range v.Elements() {
@@ -38,13 +38,13 @@ func compileExact(v flagdef.Value, matching int) comparison {
 		}
 		m.add(lowerText(s))
 	}
-	return varies(m, False)
+	return varies(&m, False)
 }
 
 // textMatcher compares with a single text, in lower case.
 type textMatcher struct{ text string }
 
-func (m textMatcher) match(o operand, _ time.Time) Truth {
+func (m *textMatcher) match(o operand, _ time.Time) Truth {
 	switch o.kind {
 	case text:
 		return truth(o.text == m.text || lowerEqual(o.text, m.text))
@@ -85,7 +85,7 @@ func (m *exactMatcher) add(s string) {
 }
 
 // find looks up a text in lower case.
-func (m exactMatcher) find(lower []byte) bool {
+func (m *exactMatcher) find(lower []byte) bool {
 	if m.texts != nil {
 		_, ok := m.texts[string(lower)]
 		return ok
@@ -98,7 +98,7 @@ func (m exactMatcher) find(lower []byte) bool {
 	return false
 }
 
-func (m exactMatcher) match(o operand, _ time.Time) Truth {
+func (m *exactMatcher) match(o operand, _ time.Time) Truth {
 	found, ok := m.has(o)
 	switch {
 	case found:
@@ -112,7 +112,7 @@ func (m exactMatcher) match(o operand, _ time.Time) Truth {
 
 // has reports whether an operand's text is in the list. ok is false if the
 // operand has no settled text.
-func (m exactMatcher) has(o operand) (found, ok bool) {
+func (m *exactMatcher) has(o operand) (found, ok bool) {
 	var stack [128]byte
 	switch {
 	case o.kind == text:
@@ -127,9 +127,9 @@ func (m exactMatcher) has(o operand) (found, ok bool) {
 // appendNumber prints a number in lower case.
 func appendNumber(b []byte, o operand) []byte {
 	if o.kind == integer {
-		return strconv.AppendInt(b, o.int, 10)
+		return strconv.AppendInt(b, o.int(), 10)
 	}
-	return appendFloat(b, o.num)
+	return appendFloat(b, o.float())
 }
 
 // lowerEqual reports whether the lower case of s is lower.
@@ -157,7 +157,7 @@ func (m truthyMatcher) match(o operand, _ time.Time) Truth {
 	case text:
 		return truth(equalASCII(o.text, "true") == m.want)
 	case composite:
-		return truth(truthy(o.tree) == m.want)
+		return truth(truthy(flagdef.Value(o.text)) == m.want)
 	default:
 		return truth(!m.want)
 	}
