@@ -60,13 +60,18 @@ type Answer struct {
 	// every other answer.
 	Missing []Missing
 
-	key     string
-	flag    *flag // nil if no such flag
-	payload string
+	value int16  // index into the flag's values
+	flag  *flag  // nil if there is no such flag
+	key   string // if there is no such flag
 }
 
 // Key is the flag's key, also of a flag that was not found.
-func (a Answer) Key() string { return a.key }
+func (a Answer) Key() string {
+	if a.flag == nil {
+		return a.key
+	}
+	return a.flag.key
+}
 
 // Value is the flag's value as PostHog's SDKs give it: false, true (on without
 // a variant), or the variant's key. It is nil unless the answer is Decided.
@@ -84,10 +89,10 @@ func (a Answer) Value() any {
 // Payload is the JSON stored for the served value, usually a JSON string with
 // JSON in it. It is nil if there is none, or if it is not known.
 func (a Answer) Payload() json.RawMessage {
-	if a.payload == "" || !a.PayloadKnown() {
+	if !a.PayloadKnown() || a.flag.values[a.value].payload == "" {
 		return nil
 	}
-	return json.RawMessage(a.payload)
+	return json.RawMessage(a.flag.values[a.value].payload)
 }
 
 // PayloadKnown reports whether Payload is what the server would send. It is

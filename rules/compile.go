@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -77,7 +79,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 	c.compileCohorts()
 	for i := range defs.Flags {
 		f := &c.flags[c.byKey[defs.Flags[i].Key]]
-		if f.prefix == "" {
+		if f.prefix.text == "" {
 			c.compileFlag(f, &defs.Flags[i])
 		}
 	}
@@ -87,7 +89,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 
 func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 	*f = flag{
-		key: f.key, prefix: f.key + ".", id: def.ID, version: def.Version,
+		key: f.key, prefix: newHashPrefix(f.key + "."), id: def.ID, version: def.Version,
 		runtime: def.Runtime, contexts: def.Contexts, matchAll: def.MatchAll,
 		active: def.Active, deleted: def.Deleted, encrypted: def.EncryptedPayloads,
 		hasExperiment: def.HasExperiment, earlyExit: def.EarlyExit, byDevice: def.ByDevice,
@@ -136,6 +138,13 @@ func (c *compiler) compileValues(f *flag, def *flagdef.Flag) {
 		}
 		limit += v.Percentage / 100
 		f.variants = append(f.variants, variant{limit: limit, value: f.addValue(def, v.Key)})
+	}
+	f.ascending = slices.IsSortedFunc(f.variants, func(a, b variant) int { return cmp.Compare(a.limit, b.limit) })
+	if len(f.variants) > 0 {
+		for _, v := range f.variants {
+			f.choices = append(f.choices, v.value)
+		}
+		f.choices = append(f.choices, on)
 	}
 	if h := def.Holdout; h != nil {
 		f.holdout = &holdout{

@@ -48,7 +48,8 @@ func (e *evaluation) target(i int32) valueMask {
 	case e.visible(f) != False:
 		// What the target lacks is noted and traced only where it matters.
 		quiet := evaluation{set: e.set, subject: e.subject, memory: e.memory}
-		o := quiet.outcomes(f, true)
+		var o outcomes
+		quiet.outcomes(f, true, &o)
 		mask = o.mask
 	}
 	if e.memory != nil {

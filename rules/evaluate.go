@@ -11,27 +11,29 @@ type evaluation struct {
 	trace   *trace
 }
 
-// answer evaluates a flag and puts the outcome into an Answer.
-func (e *evaluation) answer(f *flag) Answer {
+// answer evaluates a flag and fills in an Answer, which is zero. It is handed
+// in because it is too large to be passed up by value at no cost.
+func (e *evaluation) answer(f *flag, a *Answer) {
+	a.flag = f
+	a.ConditionIndex = -1
 	if e.visible(f) == False {
-		return Answer{Status: NotFound, ConditionIndex: -1, key: f.key}
+		return
 	}
-	o := e.outcomes(f, false)
+	var o outcomes
+	e.outcomes(f, false, &o)
 	if o.many {
-		a := Answer{Status: Inconclusive, ConditionIndex: -1, key: f.key, flag: f}
+		a.Status = Inconclusive
 		a.Missing = e.whatIsMissing(f)
-		return a
+		return
 	}
-	v := &f.values[o.only]
-	a := Answer{
-		Status: Decided, Enabled: o.only != off, Variant: v.variant,
-		Reason: o.reason, ConditionIndex: int(o.index),
-		key: f.key, flag: f, payload: v.payload,
+	a.Status = Decided
+	a.Enabled = o.only != off
+	a.Variant = f.values[o.only].variant
+	a.Reason = o.reason
+	a.value = o.only
+	if o.index >= 0 {
+		a.ConditionIndex = int(o.index)
 	}
-	if o.index < 0 {
-		a.ConditionIndex = -1
-	}
-	return a
 }
 
 // visible reports whether a flag is for the subject's runtime and contexts.
@@ -73,15 +75,15 @@ func (e *evaluation) visible(f *flag) Truth {
 
 // outcomes finds what a flag may evaluate to. Unless the whole set is asked
 // for, it may stop at the second value.
-func (e *evaluation) outcomes(f *flag, whole bool) (o outcomes) {
+func (e *evaluation) outcomes(f *flag, whole bool, o *outcomes) {
 	if f.problem != nil {
 		o.mask, o.many, o.any = anything, true, true
 		e.note(Missing{Kind: Definition, Name: f.problem.Path + ": " + f.problem.What})
-		return o
+		return
 	}
 	if !f.active {
 		o.add(off, ReasonFlagDisabled, noCondition)
-		return o
+		return
 	}
 	if f.broken {
 		// The server looks for missing dependencies first, in all conditions.
@@ -91,18 +93,19 @@ func (e *evaluation) outcomes(f *flag, whole bool) (o outcomes) {
 	if e.visible(f) == Unknown {
 		o.add(off, ReasonNone, noCondition)
 	}
-	if e.enrollment(f, &o) || o.many && e.enough(whole) {
-		return o
+	if f.enrollment != "" && e.enrollment(f, o) || o.many && e.enough(whole) {
+		return
 	}
-	switch e.heldOut(f) {
-	case True:
-		o.add(f.holdout.value, ReasonHoldout, noCondition)
-		return o
-	case Unknown:
-		o.add(f.holdout.value, ReasonHoldout, noCondition)
+	if f.holdout != nil {
+		held := e.heldOut(f)
+		if held != False {
+			o.add(f.holdout.value, ReasonHoldout, noCondition)
+		}
+		if held == True {
+			return
+		}
 	}
-	e.conditions(f, &o, whole)
-	return o
+	e.conditions(f, o, whole)
 }
 
 // enough reports whether two values settle it: the flag is inconclusive, and
@@ -114,9 +117,6 @@ func (e *evaluation) enough(whole bool) bool {
 // enrollment applies early access: if the person has the property, it decides
 // the flag. decided is false where the conditions may have a say.
 func (e *evaluation) enrollment(f *flag, o *outcomes) (decided bool) {
-	if f.enrollment == "" {
-		return false
-	}
 	p, state := e.personProperty(f.enrollment)
 	possible := Unknown
 	switch {
@@ -148,9 +148,6 @@ func (e *evaluation) enrollment(f *flag, o *outcomes) (decided bool) {
 // heldOut reports whether the subject is in the flag's holdout. The server
 // hashes the identifier of the flag's own aggregation, never a stored one.
 func (e *evaluation) heldOut(f *flag) Truth {
-	if f.holdout == nil {
-		return False
-	}
 	id, state := e.groupOrPerson(f, f.aggregation)
 	result := Unknown
 	hash := 0.0
@@ -160,7 +157,7 @@ func (e *evaluation) heldOut(f *flag) Truth {
 	case f.holdout.percentage >= 100:
 		result = True
 	default:
-		hash = bucket("holdout-", id, "")
+		hash = holdoutPrefix.bucket(id, "")
 		result = truth(within(hash, f.holdout.percentage))
 	}
 	if e.trace != nil {
@@ -174,7 +171,7 @@ func (e *evaluation) heldOut(f *flag) Truth {
 // on.
 func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 	reasons := startOffReasons()
-	hashes := hashes{flag: f}
+	var hash rolloutHash
 	for i := range f.conditions {
 		c := &f.conditions[i]
 		index := int32(i)
@@ -183,17 +180,18 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 		}
 
 		left := uint8(0) // the reasons for which the walk may go on
-		grouped := e.hasGroup(c.aggregation)
-		switch grouped {
-		case False:
-			if e.trace != nil {
-				e.trace.noGroup()
+		if c.aggregation != nil {
+			switch e.hasGroup(c.aggregation) {
+			case False:
+				if e.trace != nil {
+					e.trace.noGroup()
+				}
+				reasons.note(1<<ReasonNoGroupType, index)
+				continue
+			case Unknown:
+				e.noteIdentifier(f, c.aggregation)
+				left |= 1 << ReasonNoGroupType
 			}
-			reasons.note(1<<ReasonNoGroupType, index)
-			continue
-		case Unknown:
-			e.noteIdentifier(f, c.aggregation)
-			left |= 1 << ReasonNoGroupType
 		}
 		matched := e.filters(c)
 		if e.trace != nil {
@@ -201,14 +199,19 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 		}
 		if matched != True {
 			left |= 1 << ReasonNoConditionMatch
+		} else if i == len(f.conditions)-1 && e.last(f, c, &hash, index, o) {
+			return
 		}
 		if matched != False {
-			in := e.rollout(c, &hashes)
+			in := True
+			if c.percentage < 100 || f.byDevice {
+				in = e.rollout(f, c, &hash)
+			}
 			if matched == Unknown && (in != False || f.earlyExit) {
 				e.noteFilters(c.filters)
 			}
 			if in != False {
-				e.values(c, &hashes, index, o)
+				e.values(f, c, index, o)
 			}
 			switch {
 			case in == True:
@@ -227,6 +230,31 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 		reasons.note(left, index)
 	}
 	reasons.addTo(o)
+}
+
+// last decides a flag by its last condition, whose filters match, if nothing
+// but the rollout is open. Whether the subject is in or out, the condition is
+// the one that counts: no other reason ranks above being out of a rollout. The
+// hash is a coin toss, and a processor that has to guess a branch on it loses
+// as much time as the rest of an evaluation takes, so there is none.
+func (e *evaluation) last(f *flag, c *condition, h *rolloutHash, index int32, o *outcomes) bool {
+	if o.any || e.trace != nil || c.percentage >= 100 || c.pinned == noValue && len(f.variants) > 0 {
+		return false
+	}
+	id, state := e.identifier(f, c.aggregation)
+	if state != knownIdentifier {
+		return false
+	}
+	value := max(c.pinned, on) // noValue is below on
+	in := int16(0)
+	if within(h.get(f, c.aggregation, id), c.percentage) {
+		in = 1
+	}
+	*o = outcomes{
+		mask: maskOf(in * value), only: in * value, any: true,
+		reason: ReasonOutOfRollout + Reason(in), index: index,
+	}
+	return true
 }
 
 // filters joins the filters of a condition: all must match.
@@ -253,25 +281,25 @@ func (e *evaluation) filters(c *condition) Truth {
 }
 
 // rollout reports whether the subject is in a condition's rollout.
-func (e *evaluation) rollout(c *condition, h *hashes) Truth {
-	switch {
-	case c.percentage >= 100 && !e.withheld(c, h):
+func (e *evaluation) rollout(f *flag, c *condition, h *rolloutHash) Truth {
+	if c.percentage >= 100 {
+		if e.withheld(f, c) {
+			return Unknown
+		}
 		return True
-	case c.percentage >= 100:
-		return Unknown
 	}
-	id, state := h.identifier(e, c.aggregation)
+	id, state := e.identifier(f, c.aggregation)
 	if state != knownIdentifier {
-		if c.percentage < 0 || c.percentage == 0 && (h.flag.byDevice || e.subject.DistinctID != "") {
+		if c.percentage < 0 || c.percentage == 0 && (f.byDevice || e.subject.DistinctID != "") {
 			return False // an empty distinct id would be in a rollout of 0 %
 		}
-		e.noteIdentifier(h.flag, c.aggregation)
+		e.noteIdentifier(f, c.aggregation)
 		if e.trace != nil {
 			e.trace.rollout(c, id, 0, Unknown)
 		}
 		return Unknown
 	}
-	hash := h.rollout(id)
+	hash := h.get(f, c.aggregation, id)
 	in := truth(within(hash, c.percentage))
 	if e.trace != nil {
 		e.trace.rollout(c, id, hash, in)
@@ -282,8 +310,7 @@ func (e *evaluation) rollout(c *condition, h *hashes) Truth {
 // withheld reports whether the server may keep a condition of a flag that is
 // bucketed by device from a subject without a device, because the variant
 // would depend on the hash.
-func (e *evaluation) withheld(c *condition, h *hashes) bool {
-	f := h.flag
+func (e *evaluation) withheld(f *flag, c *condition) bool {
 	if !f.byDevice || c.aggregation != nil || c.pinned != noValue || len(f.variants) == 0 {
 		return false
 	}
@@ -296,8 +323,7 @@ func (e *evaluation) withheld(c *condition, h *hashes) bool {
 }
 
 // values adds what a condition that has matched serves.
-func (e *evaluation) values(c *condition, h *hashes, index int32, o *outcomes) {
-	f := h.flag
+func (e *evaluation) values(f *flag, c *condition, index int32, o *outcomes) {
 	switch {
 	case c.pinned != noValue:
 		o.add(c.pinned, ReasonConditionMatch, index)
@@ -309,9 +335,9 @@ func (e *evaluation) values(c *condition, h *hashes, index int32, o *outcomes) {
 		o.add(on, ReasonConditionMatch, index)
 		return
 	}
-	id, state := h.identifier(e, c.aggregation)
+	id, state := e.identifier(f, c.aggregation)
 	if state == knownIdentifier {
-		hash := h.variant(id)
+		hash := hashOf(f, id, "variant")
 		v := f.hashed(hash)
 		o.add(v, ReasonConditionMatch, index)
 		if e.trace != nil {
@@ -326,12 +352,29 @@ func (e *evaluation) values(c *condition, h *hashes, index int32, o *outcomes) {
 // hashed is the value of a variant hash: the first variant whose share reaches
 // beyond it, or on without a variant.
 func (f *flag) hashed(hash float64) int16 {
+	if f.ascending {
+		// Counting needs no branch on the hash, unlike a search.
+		n := 0
+		for i := range f.variants {
+			n += oneIf(f.variants[i].limit <= hash)
+		}
+		return f.choices[n]
+	}
 	for i := range f.variants {
 		if hash < f.variants[i].limit {
 			return f.variants[i].value
 		}
 	}
 	return on
+}
+
+// oneIf is 1 for true; it compiles to no branch.
+func oneIf(b bool) int {
+	n := 0
+	if b {
+		n = 1
+	}
+	return n
 }
 
 // reachable yields every value that some hash has.

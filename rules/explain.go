@@ -75,7 +75,7 @@ func (t *trace) explain(s *Set, key string, subject *Subject) *Explanation {
 	e := evaluation{set: s, subject: subject}
 	e.remember()
 	defer e.forget()
-	t.Answer = e.answer(f)
+	e.answer(f, &t.Answer)
 	switch {
 	case t.Answer.Status == NotFound:
 		t.Stop = "The flag is not for this runtime or these evaluation contexts."
@@ -85,7 +85,7 @@ func (t *trace) explain(s *Set, key string, subject *Subject) *Explanation {
 		return &t.Explanation
 	}
 	e.trace = t
-	e.outcomes(f, true)
+	e.outcomes(f, true, &outcomes{})
 	t.Stop = t.stop(f)
 	return &t.Explanation
 }

@@ -8,38 +8,20 @@ const (
 	unknownIdentifier
 )
 
-// hashes holds the hashes of one flag, each made at most once for each
-// identifier in a row.
-type hashes struct {
-	flag *flag
-
-	id         string // of the aggregation below
-	state      identifierState
-	of         *aggregation
-	hasID      bool
-	hasRollout bool
-	inRollout  float64
+// rolloutHash is the hash of a flag's rollout, made once for conditions in a
+// row that are about the same.
+type rolloutHash struct {
+	made bool
+	of   *aggregation
+	hash float64
 }
 
-// identifier is what the server hashes for a condition.
-func (h *hashes) identifier(e *evaluation, a *aggregation) (string, identifierState) {
-	if h.hasID && h.of == a {
-		return h.id, h.state
+func (h *rolloutHash) get(f *flag, a *aggregation, id string) float64 {
+	if !h.made || h.of != a {
+		h.made, h.of, h.hash = true, a, hashOf(f, id, "")
 	}
-	h.id, h.state = e.identifier(h.flag, a)
-	h.of, h.hasID, h.hasRollout = a, true, false
-	return h.id, h.state
+	return h.hash
 }
-
-func (h *hashes) rollout(id string) float64 {
-	if !h.hasRollout {
-		h.inRollout = hashOf(h.flag, id, "")
-		h.hasRollout = true
-	}
-	return h.inRollout
-}
-
-func (h *hashes) variant(id string) float64 { return hashOf(h.flag, id, "variant") }
 
 // hashOf is the hash of a flag's rollout or variant. An empty identifier is 0
 // by the server's rule.
@@ -47,19 +29,22 @@ func hashOf(f *flag, id, salt string) float64 {
 	if id == "" {
 		return 0
 	}
-	return bucket(f.prefix, id, salt)
+	return f.prefix.bucket(id, salt)
 }
 
 // identifier is the identifier that the server hashes for a condition about a.
 func (e *evaluation) identifier(f *flag, a *aggregation) (string, identifierState) {
-	if a == nil && (f.continuity && !f.deviceKnown(e) || f.byDevice && !f.deviceKnown(e)) {
+	switch {
+	case a != nil:
+		return e.groupOrPerson(f, a)
+	case !f.byDevice && !f.continuity:
+		return e.subject.DistinctID, knownIdentifier
+	case f.byDevice && e.subject.deviceID() != "":
+		return e.subject.deviceID(), knownIdentifier
+	default:
 		return "", unknownIdentifier
 	}
-	return e.groupOrPerson(f, a)
 }
-
-// deviceKnown reports whether a flag is bucketed by device and there is one.
-func (f *flag) deviceKnown(e *evaluation) bool { return f.byDevice && e.subject.deviceID() != "" }
 
 // groupOrPerson is the group's key, the device id, or else the distinct id.
 func (e *evaluation) groupOrPerson(f *flag, a *aggregation) (string, identifierState) {
@@ -69,21 +54,18 @@ func (e *evaluation) groupOrPerson(f *flag, a *aggregation) (string, identifierS
 			return "", unknownIdentifier
 		}
 		s, _ := key.string()
-		return identifier(s), knownIdentifier
+		return s, knownIdentifier
 	}
 	if f.byDevice {
 		if id := e.subject.deviceID(); id != "" {
-			return identifier(id), knownIdentifier
+			return id, knownIdentifier
 		}
 	}
-	return identifier(e.subject.DistinctID), knownIdentifier
+	return e.subject.DistinctID, knownIdentifier
 }
 
 // hasGroup reports whether the call has the group that a condition is about.
 func (e *evaluation) hasGroup(a *aggregation) Truth {
-	if a == nil {
-		return True
-	}
 	_, ok := e.groupKey(a.name)
 	return ok
 }

@@ -29,7 +29,7 @@ func (l *missingList) full() bool {
 func (e *evaluation) whatIsMissing(f *flag) []Missing {
 	again := evaluation{set: e.set, subject: e.subject, memory: e.memory, missing: &missingList{}}
 	again.missing.flags = append(again.missing.flags, f)
-	again.outcomes(f, true)
+	again.outcomes(f, true, &outcomes{})
 	return again.missing.list
 }
 
@@ -123,7 +123,7 @@ func (e *evaluation) noteFlag(i int32) {
 		return
 	}
 	e.missing.flags = append(e.missing.flags, f)
-	e.outcomes(f, true)
+	e.outcomes(f, true, &outcomes{})
 }
 
 // noteBroken records the flags that a flag rests on and that are missing.

@@ -1,7 +1,5 @@
 package rules
 
-import "math/bits"
-
 // outcomes is the set of values that a flag may have at the server, in view of
 // what is not known here.
 type outcomes struct {
@@ -53,14 +51,14 @@ func (o *outcomes) add(value int16, reason Reason, index int32) {
 // server ranks out_of_rollout_bound above no_condition_match above
 // no_group_type, and takes the later of equals.
 type offReasons struct {
-	possible uint8    // bit r: the best so far may be Reason r
-	index    [4]int32 // the condition of each
+	possible uint8 // bit r: the best so far may be Reason r
+
+	// The condition of each.
+	noGroupType, noConditionMatch, outOfRollout int32
 }
 
 func startOffReasons() offReasons {
-	r := offReasons{possible: 1 << ReasonNoGroupType}
-	r.index[ReasonNoGroupType] = noCondition
-	return r
+	return offReasons{possible: 1 << ReasonNoGroupType, noGroupType: noCondition}
 }
 
 // note records what a condition left: one of the reasons of a set, which has a
@@ -71,8 +69,8 @@ func (r *offReasons) note(set uint8, index int32) {
 		return
 	}
 	var union offReasons
-	for reason := ReasonNoGroupType; reason <= ReasonOutOfRollout; reason++ {
-		if bit := uint8(1) << reason; set&bit != 0 {
+	for bit := uint8(1) << ReasonNoGroupType; bit <= 1<<ReasonOutOfRollout; bit <<= 1 {
+		if set&bit != 0 {
 			world := *r
 			world.noteOne(bit, index)
 			union.join(world)
@@ -82,33 +80,47 @@ func (r *offReasons) note(set uint8, index int32) {
 }
 
 func (r *offReasons) noteOne(bit uint8, index int32) {
-	upTo := bit<<1 - 1 // the reasons that this one beats
-	if r.possible&upTo == 0 {
+	beaten := bit<<1 - 1 // this reason and those that rank below it
+	if r.possible&beaten == 0 {
 		return
 	}
-	r.possible = r.possible&^upTo | bit
-	r.index[bits.TrailingZeros8(bit)] = index
+	r.possible = r.possible&^beaten | bit
+	switch bit {
+	case 1 << ReasonNoGroupType:
+		r.noGroupType = index
+	case 1 << ReasonNoConditionMatch:
+		r.noConditionMatch = index
+	default:
+		r.outOfRollout = index
+	}
 }
 
 // join adds the reasons of another world.
 func (r *offReasons) join(world offReasons) {
-	for reason, index := range world.index {
+	merge := func(reason Reason, mine *int32, theirs int32) {
 		switch bit := uint8(1) << reason; {
 		case world.possible&bit == 0:
 		case r.possible&bit == 0:
-			r.index[reason] = index
-		case r.index[reason] != index:
-			r.index[reason] = differsCondition
+			*mine = theirs
+		case *mine != theirs:
+			*mine = differsCondition
 		}
 	}
+	merge(ReasonNoGroupType, &r.noGroupType, world.noGroupType)
+	merge(ReasonNoConditionMatch, &r.noConditionMatch, world.noConditionMatch)
+	merge(ReasonOutOfRollout, &r.outOfRollout, world.outOfRollout)
 	r.possible |= world.possible
 }
 
 // addTo adds being off, for each of the reasons.
 func (r *offReasons) addTo(o *outcomes) {
-	for reason := ReasonNoGroupType; reason <= ReasonOutOfRollout; reason++ {
-		if r.possible&(1<<reason) != 0 {
-			o.add(off, reason, r.index[reason])
-		}
+	if r.possible&(1<<ReasonNoGroupType) != 0 {
+		o.add(off, ReasonNoGroupType, r.noGroupType)
+	}
+	if r.possible&(1<<ReasonNoConditionMatch) != 0 {
+		o.add(off, ReasonNoConditionMatch, r.noConditionMatch)
+	}
+	if r.possible&(1<<ReasonOutOfRollout) != 0 {
+		o.add(off, ReasonOutOfRollout, r.outOfRollout)
 	}
 }

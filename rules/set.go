@@ -32,7 +32,7 @@ type Set struct {
 // flag is one compiled flag.
 type flag struct {
 	key           string
-	prefix        string // of its hashes
+	prefix        hashPrefix
 	id, version   int64
 	runtime       string
 	contexts      []string
@@ -54,6 +54,8 @@ type flag struct {
 	aggregation *aggregation
 	conditions  []condition
 	variants    []variant // in stored order
+	choices     []int16   // the value of each variant, and on
+	ascending   bool      // no variant has a negative share, so their limits ascend
 	values      []value   // off, on, then one for each variant key and the holdout
 
 	target  int32 // index among the flags that others depend on, -1 for none
@@ -113,19 +115,22 @@ func (s *Set) Keys() []string {
 
 // Evaluate answers for one flag. It allocates nothing for a flag that is
 // decided, unless a property's text has to be made.
-func (s *Set) Evaluate(key string, subject *Subject) Answer {
+func (s *Set) Evaluate(key string, subject *Subject) (a Answer) {
 	i, ok := s.byKey[key]
 	if !ok {
-		return Answer{Status: NotFound, ConditionIndex: -1, key: key}
+		a.key, a.ConditionIndex = key, -1
+		return a
 	}
 	e := evaluation{set: s, subject: subject}
 	f := &s.flags[i]
-	if !f.heavy {
-		return e.answer(f)
+	if f.heavy {
+		e.remember()
 	}
-	e.remember()
-	defer e.forget()
-	return e.answer(f)
+	e.answer(f, &a)
+	if f.heavy {
+		e.forget()
+	}
+	return a
 }
 
 // EvaluateAll appends an answer for every flag, in the order of the document,
@@ -138,8 +143,10 @@ func (s *Set) EvaluateAll(dst []Answer, subject *Subject) []Answer {
 		defer e.forget()
 	}
 	for i := range s.flags {
-		if a := e.answer(&s.flags[i]); a.Status != NotFound {
-			dst = append(dst, a)
+		dst = append(dst, Answer{})
+		e.answer(&s.flags[i], &dst[len(dst)-1])
+		if dst[len(dst)-1].Status == NotFound {
+			dst = dst[:len(dst)-1]
 		}
 	}
 	return dst

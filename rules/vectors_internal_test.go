@@ -41,8 +41,8 @@ func TestVectors_internal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range vectors.Hash {
-		if got := bucket(v.Prefix, v.Identifier, v.Salt); math.Abs(got-v.Hash) > 1e-17 {
-			t.Errorf("bucket(%q, %q, %q) = %v, want %v", v.Prefix, v.Identifier, v.Salt, got, v.Hash)
+		if got := hash(v.Prefix, v.Identifier, v.Salt); math.Abs(got-v.Hash) > 1e-17 {
+			t.Errorf("hash(%q, %q, %q) = %v, want %v", v.Prefix, v.Identifier, v.Salt, got, v.Hash)
 		}
 	}
 	raw := map[string]string{
@@ -54,7 +54,7 @@ func TestVectors_internal(t *testing.T) {
 		if !ok {
 			t.Fatalf("no identifier for %q", v.Raw)
 		}
-		if got := bucket(v.Prefix, identifier(id), ""); got != v.Hash {
+		if got := hash(v.Prefix, id, ""); got != v.Hash {
 			t.Errorf("hash of %s = %v, want %v", v.Raw, got, v.Hash)
 		}
 	}
@@ -94,6 +94,11 @@ func TestVectors_internal(t *testing.T) {
 			t.Errorf("%q before %v is %v, want %v", v.Input, v.Now, m.ago.before(v.Now.UTC()), *v.Expected)
 		}
 	}
+}
+
+func hash(prefix, id, salt string) float64 {
+	p := newHashPrefix(prefix)
+	return p.bucket(id, salt)
 }
 
 func number(t *testing.T, v any) float64 {
