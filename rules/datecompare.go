@@ -39,6 +39,8 @@ func (c *compiler) compileDate(v flagdef.Value, relation dateRelation) compariso
 func (m *dateMatcher) match(o operand, now time.Time) Truth {
 	property := propertyMoment(o)
 	switch {
+	case property.kind == instant && m.bound.kind == instant:
+		return truth(property.at.Compare(m.bound.at) == int(m.relation))
 	case property.kind == noMoment:
 		return False
 	case property.kind == doubtful || m.bound.kind == doubtful:

@@ -4,7 +4,6 @@ package regex
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -196,19 +195,7 @@ func (m *machine) single(n *node, pos int) (int, bool) {
 		return pos, false
 	}
 	r, width := utf8.DecodeRuneInString(m.s[pos:])
-	if n.op == opClass {
-		return pos + width, n.class.has(r, n.fold)
-	}
-	return pos + width, r == n.r || n.fold && equalFold(r, n.r)
-}
-
-func equalFold(a, b rune) bool {
-	for f := unicode.SimpleFold(a); f != a; f = unicode.SimpleFold(f) {
-		if f == b {
-			return true
-		}
-	}
-	return false
+	return pos + width, n.matches(r)
 }
 
 func (m *machine) atBoundary(pos int) bool {

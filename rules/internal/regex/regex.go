@@ -45,6 +45,7 @@ type Pattern struct {
 
 // engine is what runs a pattern.
 type engine struct {
+	simple *sequence      // nil if the pattern is more than that
 	linear *regexp.Regexp // nil if the pattern needs backtracking
 	ascii  bool           // linear holds for ASCII subjects only
 	prog   *program       // nil if linear always does, or if the pattern is too large
@@ -73,6 +74,12 @@ func (p *Pattern) Search(s string) Result {
 		e = build(p.text)
 		p.engine.Store(e)
 	}
+	if e.simple != nil {
+		if e.simple.search(s) {
+			return Match
+		}
+		return NoMatch
+	}
 	if e.linear != nil && (!e.ascii || isASCII(s)) {
 		if e.linear.MatchString(s) {
 			return Match
@@ -90,7 +97,10 @@ func build(pattern string) *engine {
 	if verdict != Usable {
 		return &engine{}
 	}
-	e := &engine{}
+	e := &engine{simple: sequenceOf(tree)}
+	if e.simple != nil {
+		return e
+	}
 	traits := traitsOf(tree)
 	if !traits.fancy {
 		// Go refuses some counted repetitions that the machine may still run.

@@ -93,7 +93,7 @@ func TestSearch(t *testing.T) {
 // it does not need to.
 func FuzzMachine(f *testing.F) {
 	for _, pattern := range []string{
-		"a|b*", "^(a+)+$", "[^a-c]x", "(?i)aB", "(?m)^b$", "(?s)a.c", "x{2,3}?y", "\\d+\\s\\w", "\\bfoo\\b", "(a*)*b", "(a|b|)+c",
+		"", "^", "$", "^$", "^ab", "b$", "^a.$", "^[^b]b", "a|b*", "^(a+)+$", "[^a-c]x", "(?i)aB", "(?m)^b$", "(?s)a.c", "x{2,3}?y", "\\d+\\s\\w", "\\bfoo\\b", "(a*)*b", "(a|b|)+c",
 		"(?=a)a", "(?!a)b", "(?<=a)b", "(?<!a)b", "(a)\\1", "(?>a+)b", "a++", "((a)|b)*\\2", "(?i)(a)\\1", "\\pL\\P{Lu}",
 	} {
 		for _, subject := range []string{"", "aab", "xxxy", "foo bar", "a\nb\n", "1 a", "AB", "äÄ"} {
@@ -115,6 +115,9 @@ func FuzzMachine(f *testing.F) {
 		got := prog.search(subject)
 		if got == Undecided {
 			return
+		}
+		if simple := sequenceOf(tree); simple != nil && simple.search(subject) != (got == Match) {
+			t.Fatalf("%q in %q: the machine says %v, a plain comparison disagrees", pattern, subject, got)
 		}
 		traits := traitsOf(tree)
 		if !traits.fancy && (!traits.unicode || isASCII(subject)) {
