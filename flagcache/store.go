@@ -38,7 +38,7 @@ type Store interface {
 	// Load reads the entry with its document. ErrNotFound if there is none.
 	Load(ctx context.Context) (*Entry, error)
 
-	// Acquire grants the lease for ttl if it is free or expired, was granted
+	// Acquire grants the lease for ttl, at most MaxLease, if it is free or expired, was granted
 	// under the same token, or has an epoch below bid.Seen. The granted epoch,
 	// in the record's lease, is above the stored lease's and entry's epoch,
 	// bid.Seen and the store's clock in microseconds. Else ErrHeld.
@@ -89,8 +89,15 @@ type Record struct {
 	Reload  time.Time // when a reload was last asked for; zero if never
 }
 
+// MaxLease is the longest that a lease is granted for. One that seems to run
+// for longer was granted before the store's clock was set back, and is free.
+const MaxLease = time.Minute
+
 // Live reports whether somebody held the lease when the store answered.
-func (r Record) Live() bool { return r.Lease.Expires.After(r.Now) }
+func (r Record) Live() bool {
+	left := r.Lease.Expires.Sub(r.Now)
+	return 0 < left && left <= MaxLease
+}
 
 // Lease is the right to poll upstream, as others see it.
 type Lease struct {

@@ -68,7 +68,7 @@ func Run(t *testing.T, b Backend) {
 }
 
 const (
-	long  = time.Minute
+	long  = flagcache.MaxLease / 2
 	short = 150 * time.Millisecond
 )
 

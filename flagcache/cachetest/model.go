@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
-	"github.com/hogflags/hogflags/flagcache/ledger"
 )
 
 // testMatchesLedger takes random steps on the store and on the reference, which
@@ -17,7 +16,7 @@ func testMatchesLedger(t *testing.T, b Backend) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
 	s := b.fresh(t)
-	var state ledger.State
+	var state flagcache.Ledger
 	tokens := []string{"a", "b", "c", ""}
 	epochs := []uint64{0, 1}
 	var steps []string
@@ -43,7 +42,7 @@ type (
 	mirrorStep = func(time.Time) error
 )
 
-func randomStep(t *testing.T, s flagcache.Store, rng *rand.Rand, tokens []string, epochs *[]uint64, st *ledger.State) (string, storeStep, mirrorStep) {
+func randomStep(t *testing.T, s flagcache.Store, rng *rand.Rand, tokens []string, epochs *[]uint64, st *flagcache.Ledger) (string, storeStep, mirrorStep) {
 	ctx := t.Context()
 	token := tokens[rng.IntN(len(tokens))]
 	if rng.IntN(3) > 0 {
@@ -54,7 +53,7 @@ func randomStep(t *testing.T, s flagcache.Store, rng *rand.Rand, tokens []string
 		epoch = (*epochs)[rng.IntN(len(*epochs))]
 	}
 	claim := flagcache.Claim{Token: token, Epoch: epoch}
-	ttl := [...]time.Duration{time.Millisecond, time.Minute}[rng.IntN(2)]
+	ttl := [...]time.Duration{time.Millisecond, flagcache.MaxLease}[rng.IntN(2)]
 	seq := uint64(1 + rng.IntN(4))
 	if st.Entry != nil {
 		seq = st.Entry.Seq + uint64(rng.IntN(3))

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
-	"github.com/hogflags/hogflags/flagcache/ledger"
 )
 
 // Store is a [flagcache.Store] and [flagcache.Watcher] in memory. Everybody who
@@ -19,7 +18,7 @@ type Store struct {
 	scope flagcache.Scope
 
 	mu       sync.Mutex
-	state    ledger.State
+	state    flagcache.Ledger
 	watchers map[*watcher]struct{}
 }
 
@@ -43,7 +42,7 @@ func (s *Store) Scope() flagcache.Scope { return s.scope }
 
 // Record reads everything but the document.
 func (s *Store) Record(ctx context.Context) (flagcache.Record, error) {
-	return s.step(ctx, false, func(*ledger.State, time.Time) error { return nil })
+	return s.step(ctx, false, func(*flagcache.Ledger, time.Time) error { return nil })
 }
 
 // Load reads the entry. Its body is shared and must not be changed.
@@ -61,37 +60,37 @@ func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) {
 
 // Acquire asks for the lease.
 func (s *Store) Acquire(ctx context.Context, bid flagcache.Bid, ttl time.Duration) (flagcache.Record, error) {
-	return s.step(ctx, true, func(st *ledger.State, now time.Time) error { return st.Acquire(now, bid, ttl) })
+	return s.step(ctx, true, func(st *flagcache.Ledger, now time.Time) error { return st.Acquire(now, bid, ttl) })
 }
 
 // Renew prolongs the lease.
 func (s *Store) Renew(ctx context.Context, claim flagcache.Claim, ttl time.Duration) (flagcache.Record, error) {
-	return s.step(ctx, false, func(st *ledger.State, now time.Time) error { return st.Renew(now, claim, ttl) })
+	return s.step(ctx, false, func(st *flagcache.Ledger, now time.Time) error { return st.Renew(now, claim, ttl) })
 }
 
 // Release frees the lease.
 func (s *Store) Release(ctx context.Context, claim flagcache.Claim) (flagcache.Record, error) {
-	return s.step(ctx, true, func(st *ledger.State, now time.Time) error { return st.Release(now, claim) })
+	return s.step(ctx, true, func(st *flagcache.Ledger, now time.Time) error { return st.Release(now, claim) })
 }
 
 // Save stores the entry, which must not be changed afterwards.
 func (s *Store) Save(ctx context.Context, claim flagcache.Claim, e *flagcache.Entry) (flagcache.Record, error) {
-	return s.step(ctx, true, func(st *ledger.State, now time.Time) error { return st.Save(now, claim, e) })
+	return s.step(ctx, true, func(st *flagcache.Ledger, now time.Time) error { return st.Save(now, claim, e) })
 }
 
 // Confirm gives the stored document a newer head.
 func (s *Store) Confirm(ctx context.Context, claim flagcache.Claim, h flagcache.Head) (flagcache.Record, error) {
-	return s.step(ctx, true, func(st *ledger.State, now time.Time) error { return st.Confirm(now, claim, h) })
+	return s.step(ctx, true, func(st *flagcache.Ledger, now time.Time) error { return st.Confirm(now, claim, h) })
 }
 
 // Fail records that upstream could not be read.
 func (s *Store) Fail(ctx context.Context, claim flagcache.Claim, f flagcache.Failure) (flagcache.Record, error) {
-	return s.step(ctx, true, func(st *ledger.State, now time.Time) error { return st.Fail(now, claim, f) })
+	return s.step(ctx, true, func(st *flagcache.Ledger, now time.Time) error { return st.Fail(now, claim, f) })
 }
 
 // RequestReload asks the leader to poll now.
 func (s *Store) RequestReload(ctx context.Context) (flagcache.Record, error) {
-	return s.step(ctx, true, func(st *ledger.State, now time.Time) error { st.RequestReload(now); return nil })
+	return s.step(ctx, true, func(st *flagcache.Ledger, now time.Time) error { st.RequestReload(now); return nil })
 }
 
 // Watch calls hint after every change until ctx ends.
@@ -109,7 +108,7 @@ func (s *Store) Watch(ctx context.Context, hint func()) error {
 }
 
 // step takes one transition; loud ones are pushed.
-func (s *Store) step(ctx context.Context, loud bool, f func(*ledger.State, time.Time) error) (flagcache.Record, error) {
+func (s *Store) step(ctx context.Context, loud bool, f func(*flagcache.Ledger, time.Time) error) (flagcache.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return flagcache.Record{}, fmt.Errorf("use memory store: %w", err)
 	}
