@@ -94,7 +94,7 @@ type document struct {
 func newCore(scope Scope, name string, interval time.Duration, readOnly bool, rng *rand.Rand, log *slog.Logger) *core {
 	c := &core{scope: scope.Canonical(), name: name, interval: interval, readOnly: readOnly, rng: rng, log: log}
 	c.newToken = func() string { return randomToken(c.rng) }
-	c.offline.draw(c)
+	c.offline.delay, c.offline.patience = rng.Float64(), 1+rng.Float64()
 	return c
 }
 

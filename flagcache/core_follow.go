@@ -11,7 +11,6 @@ func (c *core) absorb(now time.Time, rec Record) {
 		c.log.Info("store answers again")
 	}
 	c.storeErrs, c.storeErr = 0, nil
-	c.offline.reset(c, now)
 	c.setClock(now, rec.Now)
 	c.view, c.viewAt, c.viewed = rec, now, true
 	for _, e := range [...]uint64{rec.Lease.Epoch, rec.Head.Epoch} {

@@ -7,20 +7,10 @@ import "time"
 type offline struct {
 	lastLeader bool      // led when the store went away: goes on polling
 	next       time.Time // of the last leader
-	asked      bool      // had nothing, and asked once
+	asked      bool      // had nothing once, and asked
 	last       time.Time // request without the lease, or the start
 	delay      float64   // intervals that an empty process waits, 0 to 1
 	patience   float64   // times offlineWait intervals, 1 to 2
-}
-
-func (o *offline) draw(c *core) { o.delay, o.patience = c.rng.Float64(), 1+c.rng.Float64() }
-
-// reset is called whenever the store answers.
-func (o *offline) reset(c *core, now time.Time) {
-	if o.asked {
-		o.asked = false
-		o.draw(c)
-	}
 }
 
 // nextDirect asks upstream without the lease.

@@ -18,6 +18,9 @@ type checker struct {
 	led    int                     // requests under a lease
 	terms  int                     // leases granted and known to their holder
 	thaws  int
+
+	last     Position // stored
+	wentBack bool     // the store was wiped or rolled back
 }
 
 // fact is an answer of upstream.
@@ -64,6 +67,10 @@ func (c *checker) answered(p *simProc, _ task, sent time.Time, body string) {
 func (c *checker) fetching(p *simProc, t task) {
 	if t.epoch != 0 {
 		c.led++
+		st := c.s.store
+		if f := st.state.Failure; !c.wentBack && !st.clockMoved && f.NotBefore.Sub(st.serverNow()) > time.Second {
+			c.fail("%s asks upstream %v too early after a failure", p.name(), f.NotBefore.Sub(st.serverNow()))
+		}
 		if p.cutUp {
 			c.s.note("%s asks upstream in epoch %d, in vain", p.name(), t.epoch)
 		} else {
@@ -128,16 +135,28 @@ func (c *checker) state(p *simProc, before *tenure) {
 	if was.at.After(e.Position) && !p.readOnly {
 		c.fail("%s served %v and then %v", p.name(), was.at, e.Position)
 	}
+	if f, g := c.facts[was.at], c.facts[e.Position]; f.sent.After(g.answered) {
+		c.fail("%s served an answer of %v and then one of %v", p.name(), f.sent.Sub(c.s.began), g.answered.Sub(c.s.began))
+	}
 	was.at = e.Position
 	c.same(p.name()+" serves", e.Head)
 }
 
 // stored looks at the store after a step.
 func (c *checker) stored() {
-	if e := c.s.store.state.Entry; e != nil {
-		c.same("stored is", e.Head)
+	e := c.s.store.state.Entry
+	if e == nil {
+		return
 	}
+	c.same("stored is", e.Head)
+	if c.last.After(e.Position) {
+		c.fail("the store went from %v back to %v", c.last, e.Position)
+	}
+	c.last = e.Position
 }
+
+// restored is called when the store itself went back.
+func (c *checker) restored() { c.last, c.wentBack = Position{}, true }
 
 // same holds a number to the one document that upstream gave for it.
 func (c *checker) same(what string, h Head) {

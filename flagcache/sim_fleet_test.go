@@ -140,7 +140,7 @@ func (s *sim) fault() {
 			st.restore(state, "rolled back")
 		}
 	case 13:
-		st.clock += s.between(-2*time.Minute, 2*time.Minute)
+		st.clock += s.between(-10*time.Minute, 10*time.Minute)
 		st.clockMoved = true
 		s.note("store's clock is now off by %v", st.clock)
 	case 14:
@@ -194,6 +194,9 @@ func (s *sim) settling() time.Duration {
 	}
 	if f := s.store.state.Failure; f.Exists() {
 		wait = max(wait, f.NotBefore.Sub(s.store.serverNow()))
+	}
+	if s.store.clockMoved {
+		wait += MaxLease
 	}
 	return settleNetwork + wait + abstainFor + 15*time.Second + s.interval*11/10
 }

@@ -174,6 +174,7 @@ func (st *simStore) snap() {
 func (st *simStore) restore(state Ledger, why string) {
 	st.s.note("store %s: lease %d, entry %v", why, state.Lease.Epoch, state.head().Position)
 	st.state = state
+	st.s.check.restored()
 	if st.keep {
 		st.log = append(st.log, applied{Now: st.serverNow(), Op: "restore", State: state})
 	}
