@@ -98,17 +98,17 @@ func TestEditReachesAll(t *testing.T) {
 func TestTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := fleettest.NewUpstream(1)
-		store := newMemory(t)
-		cut := &fleettest.Gate{Store: store}
-		leader := join(t, cut, up, flagcache.Options{Name: "leader"})
+		server := fleettest.NewServer()
+		link := server.Link()
+		leader := join(t, link, up, flagcache.Options{Name: "leader"})
 		settle(time.Second)
 		others := []*fleettest.Node{
-			join(t, store, up, flagcache.Options{Name: "a"}),
-			join(t, store, up, flagcache.Options{Name: "b"}),
+			join(t, server.Link(), up, flagcache.Options{Name: "a"}),
+			join(t, server.Link(), up, flagcache.Options{Name: "b"}),
 		}
-		settle(time.Second)
+		settle(4 * time.Second)
 		before := leader.Status().Position
-		cut.Close()
+		link.Cut()
 		settle(15 * time.Second)
 		if got := len(fleettest.Leaders(others)); got != 1 {
 			t.Fatalf("%d of the others lead 15 s after the leader was cut off, want 1", got)
@@ -120,7 +120,7 @@ func TestTakeOver(t *testing.T) {
 		if got := others[0].Status().Position; got.Epoch <= before.Epoch {
 			t.Errorf("position after the take-over %v, want a greater epoch than %v", got, before)
 		}
-		cut.Open()
+		link.Mend()
 		settle(5 * time.Second)
 		if role := leader.Status().Role; role != flagcache.RoleFollower {
 			t.Errorf("the former leader is %q once it is back, want %q", role, flagcache.RoleFollower)
