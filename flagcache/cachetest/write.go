@@ -234,7 +234,9 @@ func testBigDocument(t *testing.T, b Backend) {
 	if err != nil || !bytes.Equal(got.Body, body) {
 		t.Fatalf("load 10 MB: %v", err)
 	}
-	if _, err := s.Confirm(t.Context(), c, entry(s, c, 2, string(body)).Head); err != nil {
+	next := e.Head
+	next.Seq++
+	if _, err := s.Confirm(t.Context(), c, next); err != nil {
 		t.Errorf("confirm 10 MB: %v", err)
 	}
 }

@@ -1,0 +1,54 @@
+package pgcache_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/cachetest"
+	"github.com/hogflags/hogflags/flagcache/internal/testservers"
+	"github.com/hogflags/hogflags/flagcache/pgcache"
+)
+
+func newPool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	if err := pgcache.CreateTable(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	return pool
+}
+
+func backend(pool *pgxpool.Pool) cachetest.Backend {
+	exec := func(t testing.TB, sql string, scope flagcache.Scope) {
+		t.Helper()
+		if _, err := pool.Exec(t.Context(), sql, scope.Key()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cachetest.Backend{
+		Open: func(t testing.TB, scope flagcache.Scope) flagcache.Store {
+			s, err := pgcache.New(pool, scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		},
+		Wipe: func(t testing.TB, scope flagcache.Scope) {
+			exec(t, `DELETE FROM hogflags_definitions WHERE scope = $1`, scope)
+		},
+		Evict: func(t testing.TB, scope flagcache.Scope) {
+			exec(t, `UPDATE hogflags_definitions SET epoch = 0, seq = 0, revision = NULL, body = NULL WHERE scope = $1`, scope)
+		},
+	}
+}
+
+func TestSuite(t *testing.T) {
+	server := testservers.StartPostgres(t)
+	cachetest.Run(t, backend(newPool(t, server.URL)))
+}
