@@ -36,10 +36,14 @@ func TestSimulatedFleet(t *testing.T) {
 // simulate is one run: faults for some minutes, then peace, then the bound
 // within which everybody has to be right again.
 func simulate(seed uint64, keep bool) *sim {
+	return simulateWith(seed, func(s *sim) { s.keep = keep })
+}
+
+func simulateWith(seed uint64, set func(*sim)) *sim {
 	sizes := [...]int{2, 3, 3, 5, 8, 20, 100}
 	n := sizes[seed%uint64(len(sizes))]
 	s := newSim(seed, n, [...]time.Duration{10 * time.Second, 30 * time.Second}[seed/7%2])
-	s.keep = keep
+	set(s)
 	s.faults()
 	s.run(s.between(3*time.Minute, 8*time.Minute))
 	s.heal()

@@ -142,7 +142,7 @@ func (st *simStore) step(t task) result {
 }
 
 func (st *simStore) keepStep(now time.Time, op string, t task, err error) {
-	if st.keep {
+	if st.keep && t.kind != taskLook {
 		st.log = append(st.log, applied{Now: now, Op: op, Task: t, Record: st.state.Record(now), Err: err})
 	}
 }

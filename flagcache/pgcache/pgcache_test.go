@@ -52,3 +52,10 @@ func TestSuite(t *testing.T) {
 	server := testservers.StartPostgres(t)
 	cachetest.Run(t, backend(newPool(t, server.URL)))
 }
+
+func TestReplay(t *testing.T) {
+	pool := newPool(t, testservers.StartPostgres(t).URL)
+	cachetest.Replay(t, func(t testing.TB, scope flagcache.Scope) cachetest.Replayable {
+		return pgcache.OnTestClock(t, pool, scope)
+	})
+}

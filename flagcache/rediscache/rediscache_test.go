@@ -47,3 +47,10 @@ func TestSuite(t *testing.T) {
 	server := testservers.StartRedis(t)
 	cachetest.Run(t, backend(newClient(t, server.Addr)))
 }
+
+func TestReplay(t *testing.T) {
+	client := newClient(t, testservers.StartRedis(t).Addr)
+	cachetest.Replay(t, func(t testing.TB, scope flagcache.Scope) cachetest.Replayable {
+		return rediscache.OnTestClock(t, client, scope)
+	})
+}
