@@ -62,6 +62,7 @@ func Run(t *testing.T, b Backend) {
 		{"Watch", testWatch},
 		{"WatchGap", testWatchGap},
 		{"MatchesLedger", testMatchesLedger},
+		{"Fleet", testFleet},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.f(t, b) })
 	}

@@ -123,3 +123,10 @@ func port(addr string) int {
 	n, _ := strconv.Atoi(p)
 	return n
 }
+
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
