@@ -1,6 +1,7 @@
 package pgcache_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -11,13 +12,19 @@ import (
 	"github.com/hogflags/hogflags/flagcache/pgcache"
 )
 
-func newPool(t testing.TB, url string) *pgxpool.Pool {
+func connect(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
+	return pool
+}
+
+func newPool(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool := connect(t, url)
 	if err := pgcache.CreateTable(t.Context(), pool); err != nil {
 		t.Fatal(err)
 	}
@@ -58,4 +65,17 @@ func TestReplay(t *testing.T) {
 	cachetest.Replay(t, func(t testing.TB, scope flagcache.Scope) cachetest.Replayable {
 		return pgcache.OnTestClock(t, pool, scope)
 	})
+}
+
+func TestNetwork(t *testing.T) {
+	server := testservers.StartPostgres(t)
+	pool := newPool(t, server.URL) // creates the table
+	cachetest.RunNetwork(t, pool.Config().ConnConfig.Host+":"+fmt.Sprint(pool.Config().ConnConfig.Port),
+		func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store {
+			return backend(connect(t, "postgres://postgres@"+addr+"/postgres?sslmode=disable")).Open(t, scope)
+		})
+}
+
+func Benchmark(b *testing.B) {
+	cachetest.Bench(b, backend(newPool(b, testservers.StartPostgres(b).URL)).Open)
 }

@@ -54,3 +54,14 @@ func TestReplay(t *testing.T) {
 		return rediscache.OnTestClock(t, client, scope)
 	})
 }
+
+func TestNetwork(t *testing.T) {
+	server := testservers.StartRedis(t)
+	cachetest.RunNetwork(t, server.Addr, func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store {
+		return backend(newClient(t, addr)).Open(t, scope)
+	})
+}
+
+func Benchmark(b *testing.B) {
+	cachetest.Bench(b, backend(newClient(b, testservers.StartRedis(b).Addr)).Open)
+}
