@@ -12,13 +12,14 @@ const (
 	leaseTTL    = 12 * time.Second
 	renewEvery  = 3 * time.Second
 	tryEvery    = 2 * time.Second
-	saveMargin  = time.Second     // the tenure ends this much before the lease, by the holder's clock
-	abstainFor  = 5 * time.Second // who failed leaves a free lease to others this long
-	retryEvery  = time.Second     // after a store operation whose outcome is unknown
-	reloadGap   = time.Second     // between polls that reloads ask for
-	downAfter   = 2               // operations in a row that tell nothing: the store is down
-	offlineWait = 10              // intervals that others wait while the store is down
-	forgive     = 3               // confirmations after which a reader accepts a lower epoch
+	saveMargin  = time.Second           // the tenure ends this much before the lease, by the holder's clock
+	abstainFor  = 5 * time.Second       // who failed leaves a free lease to others this long
+	retryEvery  = time.Second           // after a store operation whose outcome is unknown
+	reloadGap   = time.Second           // between polls that reloads ask for
+	hintGap     = 20 * time.Millisecond // between looks that hints ask for
+	downAfter   = 2                     // operations in a row that tell nothing: the store is down
+	offlineWait = 10                    // intervals that others wait while the store is down
+	forgive     = 3                     // confirmations after which a reader accepts a lower epoch
 )
 
 // core is the fleet protocol as a state machine: it knows no I/O, no goroutine
@@ -50,6 +51,7 @@ type core struct {
 	seen      uint64        // the greatest epoch ever seen
 	top       Position      // the greatest position ever seen stored
 	nextLook  time.Time
+	asked     time.Time // when the last operation of the control lane was sent
 	bidAt     time.Time // zero: not a candidate now
 	freeSince time.Time // zero: the lease was held when last seen
 	storeErrs int       // in a row
@@ -136,6 +138,9 @@ func (c *core) step(now time.Time) (tasks []task, wake time.Time) {
 		t, at := next(now)
 		if t.kind != taskNone {
 			t.lane, t.sent = lane, now
+			if lane == laneControl {
+				c.asked = now
+			}
 			c.busy[lane] = true
 			tasks = append(tasks, t)
 		} else if at.Before(wake) {
@@ -175,9 +180,10 @@ func (c *core) handle(now time.Time, r result) {
 // hint says that the record may have changed.
 func (c *core) hint(now time.Time) {
 	c.n.Hints++
-	c.nextLook = now
+	soon := latest(now, c.asked.Add(hintGap))
+	c.nextLook = earliest(c.nextLook, soon)
 	if c.ten != nil {
-		c.ten.nextRenew = now
+		c.ten.nextRenew = earliest(c.ten.nextRenew, soon)
 	}
 }
 

@@ -96,9 +96,9 @@ func (c *core) heedReload(now time.Time) {
 	t.nextPoll = earliest(t.nextPoll, latest(now, t.lastSent.Add(reloadGap)))
 }
 
-// asked takes a reload that was asked of this process. A follower's has been
+// askedToReload takes a reload that was asked of this process. A follower's has been
 // put to the leader already.
-func (c *core) asked(now time.Time) {
+func (c *core) askedToReload(now time.Time) {
 	switch {
 	case c.ten != nil:
 		c.ten.nextPoll = earliest(c.ten.nextPoll, latest(now, c.ten.lastSent.Add(reloadGap)))

@@ -54,6 +54,9 @@ func (c *core) written(now time.Time, r result) {
 		c.n.Repairs++
 		if waited {
 			t.pending.confirm = false
+			if r.task.kind == taskSave { // it had the body: the store is confused
+				t.retryAt = now.Add(retryEvery)
+			}
 		}
 		c.absorb(now, r.record)
 	case errors.Is(r.err, ErrNotHeld), errors.Is(r.err, ErrStale):

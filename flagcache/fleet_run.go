@@ -48,7 +48,7 @@ func (r *runner) run(ctx context.Context) error {
 			r.core.hint(time.Now())
 		case q := <-r.reloads:
 			r.waiting = append(r.waiting, q)
-			r.core.asked(time.Now())
+			r.core.askedToReload(time.Now())
 		case <-ctx.Done():
 		}
 	}

@@ -40,7 +40,6 @@ type requestsOf struct {
 	direct    int
 	lapses    int
 	cutOff    time.Duration // as a former leader
-	cutSince  time.Time
 	lastCheck time.Time
 }
 

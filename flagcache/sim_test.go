@@ -109,15 +109,14 @@ type simProc struct {
 	id       int
 	readOnly bool
 
-	core     *core
-	life     int // incarnation; results for a former one are dropped
-	frozen   bool
-	mail     []func() // what came while it was frozen
-	wakes    int      // the latest wake-up; earlier ones are void
-	cut      bool     // from the store
-	cutUp    bool     // from upstream
-	offset   time.Duration
-	fetching time.Time // when the request under way was sent
+	core   *core
+	life   int // incarnation; results for a former one are dropped
+	frozen bool
+	mail   []func() // what came while it was frozen
+	wakes  int      // the latest wake-up; earlier ones are void
+	cut    bool     // from the store
+	cutUp  bool     // from upstream
+	offset time.Duration
 }
 
 func (p *simProc) name() string { return fmt.Sprintf("p%d.%d", p.id, p.life) }
