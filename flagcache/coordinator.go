@@ -15,7 +15,7 @@ type Coordinator interface {
 	Run(ctx context.Context, up Upstream, sink Sink) error
 
 	// Reload asks for a poll now and returns once the sink has what upstream
-	// served after the call, or when ctx ends. It needs a Run in progress.
+	// served after the call, or when ctx ends. Before Run it waits for it.
 	Reload(ctx context.Context) error
 
 	// Status is a snapshot. It does not block.

@@ -1,6 +1,7 @@
 package flagcache
 
 import (
+	crand "crypto/rand"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -39,7 +40,7 @@ type core struct {
 	readOnly bool
 	rng      *rand.Rand
 	log      *slog.Logger
-	newToken func() string
+	newToken func() string // from the system: copies of one process must not draw alike
 
 	busy [laneCount]bool // one task at a time in each lane
 
@@ -94,8 +95,7 @@ type document struct {
 }
 
 func newCore(scope Scope, name string, interval time.Duration, readOnly bool, rng *rand.Rand, log *slog.Logger) *core {
-	c := &core{scope: scope.Canonical(), name: name, interval: interval, readOnly: readOnly, rng: rng, log: log}
-	c.newToken = func() string { return randomToken(c.rng) }
+	c := &core{scope: scope.Canonical(), name: name, interval: interval, readOnly: readOnly, rng: rng, log: log, newToken: crand.Text}
 	c.offline.delay, c.offline.patience = rng.Float64(), 1+rng.Float64()
 	return c
 }

@@ -1,10 +1,6 @@
 package flagcache
 
-import (
-	"encoding/hex"
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 // Lanes run beside each other, so that a slow fetch does not cost the lease.
 const (
@@ -55,12 +51,4 @@ type result struct {
 	entry  *Entry // load
 	answer Answer // fetch
 	err    error
-}
-
-func randomToken(rng *rand.Rand) string {
-	var b [16]byte
-	for i := range b {
-		b[i] = byte(rng.Uint32())
-	}
-	return hex.EncodeToString(b[:])
 }

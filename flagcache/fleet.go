@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ErrStopped is what Reload returns when Run is over or was not started.
+// ErrStopped is what Reload returns when Run is over.
 var ErrStopped = errors.New("flagcache: the coordinator is not running")
 
 // Options say how a process takes part in its fleet. The zero value is right
@@ -106,18 +106,9 @@ func New(store Store, o Options) (*Fleet, error) {
 		fetch:   newBounded(),
 		data:    newBounded(),
 	}
-	f.core = newCore(store.Scope(), o.Name, o.Interval, o.ReadOnly, newRand(), o.Logger)
+	f.core = newCore(store.Scope(), o.Name, o.Interval, o.ReadOnly, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), o.Logger)
 	f.publish(nil, time.Now())
 	return f, nil
-}
-
-// newRand is seeded by the system: tokens are drawn from it.
-func newRand() *rand.Rand {
-	var seed [32]byte
-	for i := range seed {
-		seed[i] = byte(rand.Uint32())
-	}
-	return rand.New(rand.NewChaCha8(seed))
 }
 
 // Status is what the process does, and how good its definitions are.
@@ -138,9 +129,6 @@ func (f *Fleet) Run(ctx context.Context, up Upstream, sink Sink) error {
 // Reload asks the leader to poll now, and returns when its answer is served
 // here. A reader looks at the store instead.
 func (f *Fleet) Reload(ctx context.Context) error {
-	if !f.started.Load() {
-		return ErrStopped
-	}
 	q := &reloading{asked: time.Now(), done: make(chan struct{})}
 	if role := f.Status().Role; role == RoleFollower || role == RoleStarting {
 		err := f.control.run(ctx, controlTimeout, func(ctx context.Context) error {

@@ -174,6 +174,31 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// TestReloadAtStart is how a scheduled job writes the store: start, reload, stop.
+func TestReloadAtStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := fleettest.NewUpstream(1)
+		server := fleettest.NewServer()
+		for version := range 3 {
+			up.Publish(fleettest.Doc(version))
+			n := join(t, server.Link(), up, flagcache.Options{Name: "sync"})
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			if err := n.Coordinator.Reload(ctx); err != nil {
+				t.Errorf("reload: %v", err)
+			}
+			cancel()
+			n.Stop()
+			settle(time.Second)
+			if got := string(server.Stored().Entry.Body); got != fleettest.Doc(version) {
+				t.Errorf("stored %s, want version %d", got, version)
+			}
+		}
+		if got := len(up.Requests()); got != 3 {
+			t.Errorf("%d requests, want one a run", got)
+		}
+	})
+}
+
 func TestUpstreamsOwnFailureKeepsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := fleettest.NewUpstream(1)

@@ -98,9 +98,6 @@ func (l *lifted) Run(ctx context.Context, up Upstream, sink Sink) error {
 
 // Reload polls now, through the provider's decision.
 func (l *lifted) Reload(ctx context.Context) error {
-	if !l.started.Load() {
-		return ErrStopped
-	}
 	done := make(chan error, 1)
 	select {
 	case l.polls <- done:

@@ -127,6 +127,8 @@ func (p *simProc) boot() {
 	p.frozen, p.mail = false, nil
 	rng := rand.New(rand.NewPCG(p.s.seed, uint64(p.id)<<20|uint64(p.life)))
 	p.core = newCore(Scope{Project: "phc_sim", Host: "sim"}, p.name(), p.s.interval, p.readOnly, rng, slog.New(slog.DiscardHandler))
+	drawn := 0
+	p.core.newToken = func() string { drawn++; return fmt.Sprint(p.name(), "-", drawn) }
 	p.core.start(p.clock(), nil)
 	p.s.note("%s starts", p.name())
 	p.pump()
