@@ -11,13 +11,14 @@ type checker struct {
 	s   *sim
 	err error
 
-	facts  map[Position]fact       // what upstream said, by the number that it got
-	answer map[*simProc]fact       // the last answer on its way to a process
-	served map[*simProc]*servedDoc // by the present incarnation
-	sent   map[*simProc]requestsOf // over all incarnations
-	led    int                     // requests under a lease
-	terms  int                     // leases granted and known to their holder
-	thaws  int
+	facts   map[Position]fact       // what upstream said, by the number that it got
+	answer  map[*simProc]fact       // the last answer on its way to a process
+	served  map[*simProc]*servedDoc // by the present incarnation
+	sent    map[*simProc]requestsOf // over all incarnations
+	led     int                     // requests under a lease
+	terms   int                     // leases granted and known to their holder
+	thaws   int
+	reloads int
 
 	last     Position          // stored
 	kept     map[Position]bool // was ever stored
@@ -186,8 +187,8 @@ func (c *checker) same(what string, h Head) {
 func (c *checker) requests() {
 	elapsed := c.s.now.Sub(c.s.began)
 	intervals := int(elapsed/c.s.interval) + 1
-	if most := intervals + c.terms + c.thaws; c.led > most {
-		c.fail("%d requests under a lease, want at most %d: %d intervals, %d terms, %d thaws", c.led, most, intervals, c.terms, c.thaws)
+	if most := intervals + c.terms + c.thaws + c.reloads; c.led > most {
+		c.fail("%d requests under a lease, want at most %d: %d intervals, %d terms, %d thaws, %d reloads", c.led, most, intervals, c.terms, c.thaws, c.reloads)
 	}
 	for p, r := range c.sent {
 		most := 1 + p.life + r.lapses + int(r.cutOff/c.s.interval) + int(elapsed/(offlineWait*c.s.interval))

@@ -102,7 +102,7 @@ func (s *sim) fault() {
 	st := s.store
 	p := s.victim()
 	a := s.between(time.Second, 40*time.Second)
-	switch s.rng.IntN(16) {
+	switch s.rng.IntN(17) {
 	case 0, 1:
 		if p.alive() {
 			p.crash()
@@ -157,6 +157,11 @@ func (s *sim) fault() {
 		st.down = true
 		s.note("store is down")
 		s.after(a, func() { st.down = false; s.note("store is up") })
+	case 16:
+		if !st.down {
+			s.check.reloads++
+			st.reload()
+		}
 	}
 }
 

@@ -141,6 +141,15 @@ func (st *simStore) step(t task) result {
 	return result{record: l.Record(now), err: err}
 }
 
+// reload is somebody's request for a poll.
+func (st *simStore) reload() {
+	now := st.serverNow()
+	st.s.note("a reload is asked for")
+	st.state.RequestReload(now)
+	st.keepStep(now, "reload", task{}, nil)
+	st.push()
+}
+
 func (st *simStore) keepStep(now time.Time, op string, t task, err error) {
 	if st.keep && t.kind != taskLook {
 		st.log = append(st.log, applied{Now: now, Op: op, Task: t, Record: st.state.Record(now), Err: err})

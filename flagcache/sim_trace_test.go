@@ -72,7 +72,7 @@ func (a applied) line() line {
 	case "fail":
 		l["at"] = failureLine(a.Task.failure)
 	}
-	if a.Op != "acquire" {
+	if a.Op != "acquire" && a.Op != "reload" {
 		l["claim"] = a.Task.claim
 	}
 	if a.Err != nil {

@@ -98,14 +98,17 @@ func randomStep(t *testing.T, s flagcache.Store, rng *rand.Rand, tokens []string
 		func(now time.Time) error { st.RequestReload(now); return nil }
 }
 
-func answered(err error) bool {
+// answer is which of the store's answers err is or wraps; nil if none.
+func answer(err error) error {
 	for _, known := range []error{flagcache.ErrHeld, flagcache.ErrNotHeld, flagcache.ErrStale, flagcache.ErrBodyNeeded} {
 		if errors.Is(err, known) {
-			return true
+			return known
 		}
 	}
-	return false
+	return nil
 }
+
+func answered(err error) bool { return answer(err) != nil }
 
 // sameRecord compares all but the moment of it. Lease times may differ by the
 // microsecond that a conversion rounds.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
+	"github.com/hogflags/hogflags/flagcache/internal/tcpproxy"
 )
 
 // RunNetwork holds a store to its promises on a network that is slow, stalls,
@@ -15,7 +15,7 @@ import (
 // another address. It takes some 20 seconds, as a lease has to expire.
 func RunNetwork(t *testing.T, addr string, open func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store) {
 	t.Run("Slow", func(t *testing.T) {
-		p := testservers.StartProxy(t, addr)
+		p := tcpproxy.Start(t, addr)
 		p.Slow(20 * time.Millisecond)
 		up := fleettest.NewUpstream(1)
 		sc := scope()
@@ -34,7 +34,7 @@ func RunNetwork(t *testing.T, addr string, open func(t testing.TB, addr string, 
 	})
 
 	t.Run("Stall", func(t *testing.T) {
-		p := testservers.StartProxy(t, addr)
+		p := tcpproxy.Start(t, addr)
 		s := open(t, p.Addr, scope())
 		c := acquire(t, s, bid("a"), long)
 		save(t, s, c, entry(s, c, 1, `{"flags":[1]}`))
@@ -62,7 +62,7 @@ func RunNetwork(t *testing.T, addr string, open func(t testing.TB, addr string, 
 	})
 
 	t.Run("CutLeader", func(t *testing.T) {
-		p := testservers.StartProxy(t, addr)
+		p := tcpproxy.Start(t, addr)
 		up := fleettest.NewUpstream(1)
 		sc := scope()
 		leader := run(t, open(t, p.Addr, sc), up, "leader")
@@ -86,7 +86,7 @@ func RunNetwork(t *testing.T, addr string, open func(t testing.TB, addr string, 
 	})
 
 	t.Run("CutWatch", func(t *testing.T) {
-		p := testservers.StartProxy(t, addr)
+		p := tcpproxy.Start(t, addr)
 		s := open(t, p.Addr, scope())
 		w, ok := s.(flagcache.Watcher)
 		if !ok {

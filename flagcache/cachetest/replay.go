@@ -107,7 +107,7 @@ func (s traceStep) replay(t *testing.T, line int, r Replayable) bool {
 	}
 	got := ""
 	if err != nil {
-		got = unwrapped(err).Error()
+		got = answer(err).Error()
 	}
 	head, failed := rec.Head.Position, rec.Failure.Position
 	if got != s.Answer || rec.Lease.Epoch != s.Epoch || micros(rec.Lease.Expires) != s.Expires ||
@@ -130,6 +130,8 @@ func (s traceStep) take(ctx context.Context, store flagcache.Store) (flagcache.R
 		return store.Save(ctx, *s.Claim, s.At.entry(store.Scope()))
 	case "confirm":
 		return store.Confirm(ctx, *s.Claim, s.At.entry(store.Scope()).Head)
+	case "reload":
+		return store.RequestReload(ctx)
 	case "fail":
 		return store.Fail(ctx, *s.Claim, s.At.failure())
 	}
@@ -164,15 +166,6 @@ func (s *traceState) ledger(scope flagcache.Scope) flagcache.Ledger {
 		l.Failure = s.Failure.failure()
 	}
 	return l
-}
-
-func unwrapped(err error) error {
-	for _, known := range []error{flagcache.ErrHeld, flagcache.ErrNotHeld, flagcache.ErrStale, flagcache.ErrBodyNeeded} {
-		if errors.Is(err, known) {
-			return known
-		}
-	}
-	return err
 }
 
 func micros(t time.Time) int64 {

@@ -60,6 +60,17 @@ func TestSuite(t *testing.T) {
 	cachetest.Run(t, backend(newPool(t, server.URL)))
 }
 
+// TestSuiteBehindPooler runs without prepared statements, as a pooler in
+// transaction mode may want it.
+func TestSuiteBehindPooler(t *testing.T) {
+	server := testservers.StartPostgres(t)
+	for _, mode := range []string{"exec", "simple_protocol"} {
+		t.Run(mode, func(t *testing.T) {
+			cachetest.Run(t, backend(newPool(t, server.URL+"&default_query_exec_mode="+mode)))
+		})
+	}
+}
+
 func TestReplay(t *testing.T) {
 	pool := newPool(t, testservers.StartPostgres(t).URL)
 	cachetest.Replay(t, func(t testing.TB, scope flagcache.Scope) cachetest.Replayable {

@@ -1,4 +1,6 @@
-package testservers
+// Package tcpproxy is a network that tests can break: a TCP hop that is slow,
+// stalls, or is cut.
+package tcpproxy
 
 import (
 	"net"
@@ -22,8 +24,8 @@ type Proxy struct {
 	stalled chan struct{} // closed when nothing stalls
 }
 
-// StartProxy starts a hop to target.
-func StartProxy(t testing.TB, target string) *Proxy {
+// Start starts a hop to target.
+func Start(t testing.TB, target string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
