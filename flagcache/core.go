@@ -57,6 +57,7 @@ type core struct {
 	freeSince time.Time // zero: the lease was held when last seen
 	storeErrs int       // in a row
 	storeErr  error
+	dataErr   error // of the last save or load
 	downSince time.Time
 
 	doc      document

@@ -81,6 +81,9 @@ func (c *core) consider(now time.Time) {
 	if h.Position == c.floor || !c.yields(h) {
 		return
 	}
+	if c.ten != nil && c.ten.pending != nil && h.Position == c.ten.pending.entry.Position {
+		return // this process's own: the answer to its save is on its way
+	}
 	if c.bad.covers(h) {
 		return
 	}
@@ -165,6 +168,7 @@ func (c *core) nextLoad(now time.Time) (task, time.Time) {
 func (c *core) loaded(now time.Time, r result) {
 	e := r.entry
 	var bad error
+	c.dataErr = nil
 	switch {
 	case errors.Is(r.err, ErrNotFound):
 		c.want = false
@@ -172,6 +176,7 @@ func (c *core) loaded(now time.Time, r result) {
 		bad = r.err
 	case r.err != nil:
 		c.n.StoreErrors++
+		c.dataErr = r.err
 		c.loadAt = now.Add(c.jitter(retryEvery, 0.5, 1.5))
 		if t := c.ten; t != nil && !t.based {
 			t.baseTries++

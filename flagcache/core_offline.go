@@ -54,6 +54,7 @@ func (c *core) fetchedDirect(now time.Time, r result) {
 	}
 	c.own = failure{}
 	e := c.observe(r)
+	e.Position = Position{}
 	c.settled = r.task.sent
 	if c.doc.entry != nil && e.Revision == c.doc.entry.Revision {
 		c.doc.confirmed = latest(c.doc.confirmed, r.task.sent)
@@ -66,7 +67,6 @@ func (c *core) fetchedDirect(now time.Time, r result) {
 	if e.Body == nil {
 		return // not modified, but another document took its place meanwhile
 	}
-	e.Position = Position{}
 	c.base = e
 	c.offer(e)
 }

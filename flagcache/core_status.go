@@ -1,12 +1,15 @@
 package flagcache
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // status is what the core shows of itself.
 func (c *core) status(now time.Time) Status {
 	s := Status{
 		Role:     c.role(),
-		StoreErr: c.storeErr,
+		StoreErr: cmp.Or(c.storeErr, c.dataErr),
 		Counters: c.n,
 	}
 	if c.view.Live() && now.Sub(c.viewAt) < leaseTTL {

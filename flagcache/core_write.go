@@ -32,6 +32,7 @@ func (c *core) written(now time.Time, r result) {
 	t, e := c.ten, r.task.entry
 	mine := t != nil && t.claim == r.task.claim
 	waited := mine && t.pending != nil && t.pending.entry.Position == e.Position
+	c.dataErr = nil
 	switch {
 	case r.err == nil:
 		if r.task.kind == taskSave {
@@ -67,6 +68,7 @@ func (c *core) written(now time.Time, r result) {
 		c.absorb(now, r.record)
 	default:
 		c.n.StoreErrors++
+		c.dataErr = r.err
 		if !waited {
 			return
 		}

@@ -117,6 +117,9 @@ func TestUselessStorePassesOn(t *testing.T) {
 		bad := join(t, link, up, flagcache.Options{Name: "bad"})
 		settle(time.Second)
 		wantBody(t, []*fleettest.Node{bad}, 1) // it serves what it cannot store
+		if bad.Status().StoreErr == nil {
+			t.Error("that it cannot store is not shown")
+		}
 		good := join(t, server.Link(), up, flagcache.Options{Name: "good"})
 		settle(3*interval + 30*time.Second)
 		wantBody(t, []*fleettest.Node{bad, good}, 1)
