@@ -16,7 +16,8 @@ type bounded struct{ hung chan struct{} }
 
 const maxHung = 4
 
-func newBounded() bounded { return bounded{make(chan struct{}, maxHung)} }
+// newBounded allows so many calls at once, those left behind included.
+func newBounded(calls int) bounded { return bounded{make(chan struct{}, calls)} }
 
 // run calls f with a context that ends after timeout. A panic is an error.
 func (b bounded) run(ctx context.Context, timeout time.Duration, f func(context.Context) error) error {

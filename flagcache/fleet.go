@@ -42,6 +42,7 @@ type Options struct {
 const (
 	controlTimeout = 2 * time.Second
 	stopTimeout    = 5 * time.Second
+	maxAsks        = 100 // Reload calls that may put their request to the store at once
 )
 
 func (o Options) withDefaults() Options {
@@ -78,7 +79,8 @@ type Fleet struct {
 	hints   chan struct{}
 	reloads chan *reloading
 
-	control, fetch, data bounded
+	control, fetch, data bounded // of the Run goroutine's calls
+	asks                 bounded // of Reload's
 }
 
 var _ Coordinator = (*Fleet)(nil)
@@ -102,9 +104,10 @@ func New(store Store, o Options) (*Fleet, error) {
 		stopped: make(chan struct{}),
 		hints:   make(chan struct{}, 1),
 		reloads: make(chan *reloading),
-		control: newBounded(),
-		fetch:   newBounded(),
-		data:    newBounded(),
+		control: newBounded(maxHung),
+		fetch:   newBounded(maxHung),
+		data:    newBounded(maxHung),
+		asks:    newBounded(maxAsks),
 	}
 	f.core = newCore(store.Scope(), o.Name, o.Interval, o.ReadOnly, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), o.Logger)
 	f.publish(nil, time.Now())
@@ -131,7 +134,7 @@ func (f *Fleet) Run(ctx context.Context, up Upstream, sink Sink) error {
 func (f *Fleet) Reload(ctx context.Context) error {
 	q := &reloading{asked: time.Now(), done: make(chan struct{})}
 	if role := f.Status().Role; role == RoleFollower || role == RoleStarting {
-		err := f.control.run(ctx, controlTimeout, func(ctx context.Context) error {
+		err := f.asks.run(ctx, controlTimeout, func(ctx context.Context) error {
 			rec, err := f.store.RequestReload(ctx)
 			q.stored = rec.Reload
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,6 +165,21 @@ func TestReload(t *testing.T) {
 			if got, want := n.Body(), fleettest.Doc(i+2); got != want {
 				t.Errorf("p%d serves %s after its reload, want %s", i, got, want)
 			}
+		}
+		before := len(up.Requests())
+		var wg sync.WaitGroup
+		for i := range 50 { // at once, on every process
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+				defer cancel()
+				if err := nodes[i%5].Coordinator.Reload(ctx); err != nil {
+					t.Errorf("reload with others: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := len(up.Requests()) - before; got > 2 {
+			t.Errorf("50 reloads at once made %d requests, want them to share one or two", got)
 		}
 		up.Fail(&flagcache.UpstreamError{Cause: flagcache.CauseQuota, Err: errors.New("402")})
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)

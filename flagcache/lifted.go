@@ -26,8 +26,8 @@ func FromProvider(p FlagDefinitionCacheProvider, o Options) (Coordinator, error)
 		provider: p,
 		opts:     o,
 		log:      o.Logger,
-		calls:    newBounded(),
-		fetches:  newBounded(),
+		calls:    newBounded(maxHung),
+		fetches:  newBounded(maxHung),
 		polls:    make(chan chan error),
 		stopped:  make(chan struct{}),
 	}

@@ -6,13 +6,15 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
+	"github.com/hogflags/hogflags/flagcache/internal/tcpproxy"
 )
 
 // Bench measures what a fleet does most: looking when nothing changed, moving a
-// document of 10 MB, and starting with nothing. open is as for [Backend].
-func Bench(b *testing.B, open func(t testing.TB, scope flagcache.Scope) flagcache.Store) {
-	stored := func(b *testing.B, size int) (flagcache.Store, flagcache.Claim, *flagcache.Entry) {
-		s := open(b, scope())
+// document of 10 MB, and starting with nothing. addr is the server's, and open
+// returns a store that reaches it at another address.
+func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store) {
+	storedAt := func(b *testing.B, addr string, size int) (flagcache.Store, flagcache.Claim, *flagcache.Entry) {
+		s := open(b, addr, scope())
 		mine := bid("bench")
 		rec, err := s.Acquire(b.Context(), mine, flagcache.MaxLease)
 		if err != nil {
@@ -27,7 +29,21 @@ func Bench(b *testing.B, open func(t testing.TB, scope flagcache.Scope) flagcach
 		}
 		return s, c, e
 	}
+	stored := func(b *testing.B, size int) (flagcache.Store, flagcache.Claim, *flagcache.Entry) {
+		return storedAt(b, addr, size)
+	}
 
+	b.Run("IdlePollBytes", func(b *testing.B) { // slower, as it is counted on the way
+		p := tcpproxy.Start(b, addr)
+		s, _, _ := storedAt(b, p.Addr, 1<<20)
+		before := p.Bytes()
+		for b.Loop() {
+			if _, err := s.Record(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(p.Bytes()-before)/float64(b.N), "wire-B/op")
+	})
 	b.Run("IdlePoll", func(b *testing.B) {
 		s, _, _ := stored(b, 1<<20)
 		b.ReportAllocs()

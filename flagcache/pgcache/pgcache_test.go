@@ -1,7 +1,6 @@
 package pgcache_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -78,15 +77,17 @@ func TestReplay(t *testing.T) {
 	})
 }
 
-func TestNetwork(t *testing.T) {
-	server := testservers.StartPostgres(t)
-	pool := newPool(t, server.URL) // creates the table
-	cachetest.RunNetwork(t, pool.Config().ConnConfig.Host+":"+fmt.Sprint(pool.Config().ConnConfig.Port),
-		func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store {
-			return backend(connect(t, "postgres://postgres@"+addr+"/postgres?sslmode=disable")).Open(t, scope)
-		})
+func openAt(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store {
+	return backend(connect(t, "postgres://postgres@"+addr+"/postgres?sslmode=disable")).Open(t, scope)
 }
 
-func Benchmark(b *testing.B) {
-	cachetest.Bench(b, backend(newPool(b, testservers.StartPostgres(b).URL)).Open)
+// start starts a server with the table and returns its address.
+func start(t testing.TB) string {
+	server := testservers.StartPostgres(t)
+	newPool(t, server.URL)
+	return server.Addr
 }
+
+func TestNetwork(t *testing.T) { cachetest.RunNetwork(t, start(t), openAt) }
+
+func Benchmark(b *testing.B) { cachetest.Bench(b, start(b), openAt) }

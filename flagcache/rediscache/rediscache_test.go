@@ -55,13 +55,14 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+func openAt(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store {
+	return backend(newClient(t, addr)).Open(t, scope)
+}
+
 func TestNetwork(t *testing.T) {
-	server := testservers.StartRedis(t)
-	cachetest.RunNetwork(t, server.Addr, func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store {
-		return backend(newClient(t, addr)).Open(t, scope)
-	})
+	cachetest.RunNetwork(t, testservers.StartRedis(t).Addr, openAt)
 }
 
 func Benchmark(b *testing.B) {
-	cachetest.Bench(b, backend(newClient(b, testservers.StartRedis(b).Addr)).Open)
+	cachetest.Bench(b, testservers.StartRedis(b).Addr, openAt)
 }

@@ -17,6 +17,7 @@ type Proxy struct {
 	target  string
 	listen  net.Listener
 	latency atomic.Int64 // nanoseconds, for each chunk in each direction
+	bytes   atomic.Int64 // passed on, both ways
 
 	mu      sync.Mutex
 	conns   map[net.Conn]struct{}
@@ -44,6 +45,9 @@ func Start(t testing.TB, target string) *Proxy {
 
 // Slow adds d to each chunk in each direction.
 func (p *Proxy) Slow(d time.Duration) { p.latency.Store(int64(d)) }
+
+// Bytes is how many went through, both ways.
+func (p *Proxy) Bytes() int64 { return p.bytes.Load() }
 
 // Stall lets nothing through, and keeps every connection open.
 func (p *Proxy) Stall() {
@@ -129,6 +133,7 @@ func (p *Proxy) pipe(from, to net.Conn) {
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}
+			p.bytes.Add(int64(n))
 		}
 		if err != nil {
 			return

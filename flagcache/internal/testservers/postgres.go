@@ -17,10 +17,10 @@ import (
 
 // Postgres is a running server with an empty database.
 type Postgres struct {
-	URL string
+	URL, Addr string
 
-	bin, dir, addr string
-	cmd            *exec.Cmd
+	bin, dir string
+	cmd      *exec.Cmd
 }
 
 // StartPostgres starts a server that trusts loopback. The test is skipped where
@@ -37,8 +37,8 @@ func StartPostgres(t testing.TB) *Postgres {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	p := &Postgres{bin: bin, dir: dir, addr: FreeAddr(t)}
-	p.URL = "postgres://postgres@" + p.addr + "/postgres?sslmode=disable"
+	p := &Postgres{bin: bin, dir: dir, Addr: FreeAddr(t)}
+	p.URL = "postgres://postgres@" + p.Addr + "/postgres?sslmode=disable"
 	if cred := serverUser(t); cred != nil {
 		if err := os.Chown(dir, int(cred.Uid), int(cred.Gid)); err != nil {
 			t.Fatal(err)
@@ -58,7 +58,7 @@ func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 // Start starts the server again on the same port, with its data.
 func (p *Postgres) Start(t testing.TB) {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(p.addr)
+	_, port, _ := net.SplitHostPort(p.Addr)
 	p.cmd = p.command(t, "postgres", "-D", p.data(), "-p", port, "-k", p.dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic")
 	if err := p.cmd.Start(); err != nil {
