@@ -6,7 +6,7 @@ import (
 )
 
 // tenure is the time under one lease, from its grant until anything says that
-// it ended. All its times but checked are by this process's clock.
+// it ended. All its times are by this process's clock.
 type tenure struct {
 	claim     Claim
 	seq       uint64    // of the last answer from upstream

@@ -95,8 +95,8 @@ func (d *FlagDefinitions) Document() ([]byte, error) {
 	return body, nil
 }
 
-// MarshalJSON writes the document.
-func (d *FlagDefinitions) MarshalJSON() ([]byte, error) { return d.Document() }
+// MarshalJSON writes the document, of a value as of a pointer.
+func (d FlagDefinitions) MarshalJSON() ([]byte, error) { return d.Document() }
 
 // UnmarshalJSON reads a document, as [ParseFlagDefinitions] does.
 func (d *FlagDefinitions) UnmarshalJSON(body []byte) error {

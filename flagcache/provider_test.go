@@ -18,7 +18,7 @@ func TestFlagDefinitionsAsJSON(t *testing.T) {
 	if len(d.Flags) != 1 || d.GroupTypeMapping["0"] != "company" || len(d.Cohorts) != 1 || !d.MinimalFlagCalledEvents {
 		t.Errorf("read %+v", d)
 	}
-	got, err := json.Marshal(&d)
+	got, err := json.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
 	}
