@@ -16,7 +16,7 @@ var updateTraces = flag.Bool("update", false, "write the traces that the stores 
 // TestTracesAreCurrent holds the recorded traces, which real stores replay in
 // their own tests, to what the simulation does.
 func TestTracesAreCurrent(t *testing.T) {
-	for _, seed := range []uint64{1, 9, 15, 23} { // two and three processes
+	for _, seed := range []uint64{1, 9, 15, 23} { // of three processes each
 		s := simulateTraced(seed)
 		if s.check.err != nil {
 			t.Fatalf("seed %d: %v", seed, s.check.err)

@@ -26,8 +26,9 @@ type Replayable struct {
 }
 
 // Replay takes every step of the recorded fleets on stores that open makes, and
-// wants the answers of the reference.
+// wants the answers of the reference. Then it sets the clock back.
 func Replay(t *testing.T, open func(t testing.TB, scope flagcache.Scope) Replayable) {
+	t.Run("ClockSetBack", func(t *testing.T) { testClockSetBack(t, open(t, scope())) })
 	files, err := traces.ReadDir("testdata")
 	if err != nil {
 		t.Fatal(err)
