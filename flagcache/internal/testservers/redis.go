@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package testservers starts real servers for tests, on free ports of loopback,
 // and stops them when the test ends.
 package testservers
