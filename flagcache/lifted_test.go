@@ -2,6 +2,7 @@ package flagcache_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,4 +174,43 @@ func TestFromPostHogGo(t *testing.T) {
 	if err != nil || len(d.Flags) != 1 {
 		t.Errorf("what was stored comes back as %+v, %v", d, err)
 	}
+}
+
+// TestProviderUpstreamFails: what is loaded stays, Retry-After is kept, and the
+// next success ends it.
+func TestProviderUpstreamFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := fleettest.NewUpstream(1)
+		n := lift(t, &provider{}, up)
+		settle(time.Second)
+		refused := &flagcache.UpstreamError{Cause: flagcache.CauseRateLimited, RetryAfter: 5 * time.Minute, Err: errBroken}
+		up.Fail(fmt.Errorf("fetch: %w", refused))
+		settle(interval * 11 / 10)
+		s := n.Status()
+		if s.Failure != flagcache.CauseRateLimited || time.Until(s.NotBefore) < 4*time.Minute {
+			t.Errorf("cause %q until %v, want the rate limit for 5 minutes", s.Failure, s.NotBefore)
+		}
+		before := len(up.Requests())
+		settle(4 * time.Minute)
+		if got := len(up.Requests()) - before; got != 0 {
+			t.Errorf("%d requests while Retry-After runs, want none", got)
+		}
+		if err := n.Coordinator.Reload(t.Context()); err == nil {
+			t.Error("a reload while Retry-After runs succeeded")
+		}
+		wantBody(t, []*fleettest.Node{n}, 1)
+		up.Fail(nil)
+		up.Publish(fleettest.Doc(2))
+		settle(2 * time.Minute)
+		wantBody(t, []*fleettest.Node{n}, 2)
+		if s := n.Status(); s.Failure != "" {
+			t.Errorf("cause %q after a success", s.Failure)
+		}
+		up.Fail(errBroken) // again and again: the wait doubles, and ends at 5 minutes
+		before = len(up.Requests())
+		settle(time.Hour)
+		if got := len(up.Requests()) - before; got < 10 || got > 20 {
+			t.Errorf("%d requests in an hour of failures, want some 15", got)
+		}
+	})
 }
