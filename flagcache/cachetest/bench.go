@@ -1,0 +1,117 @@
+package cachetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
+	"github.com/hogflags/hogflags/flagcache/internal/tcpproxy"
+)
+
+// Bench measures what a fleet does most: looking when nothing changed, moving a
+// document of 10 MB, and starting with nothing. addr is the server's, and open
+// returns a store that reaches it at another address.
+func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store) {
+	storedAt := func(b *testing.B, addr string, size int) (flagcache.Store, flagcache.Claim, *flagcache.Entry) {
+		s := open(b, addr, scope())
+		mine := bid("bench")
+		rec, err := s.Acquire(b.Context(), mine, flagcache.MaxLease)
+		if err != nil {
+			b.Fatal(err)
+		}
+		c := flagcache.Claim{Token: mine.Token, Epoch: rec.Lease.Epoch}
+		body := append([]byte(`{"flags":[]}`), make([]byte, size)...)
+		e := flagcache.NewEntry(s.Scope(), body, `W/"bench"`)
+		e.Position = flagcache.Position{Epoch: c.Epoch, Seq: 1}
+		if _, err := s.Save(b.Context(), c, e); err != nil {
+			b.Fatal(err)
+		}
+		return s, c, e
+	}
+	stored := func(b *testing.B, size int) (flagcache.Store, flagcache.Claim, *flagcache.Entry) {
+		return storedAt(b, addr, size)
+	}
+
+	b.Run("IdlePollBytes", func(b *testing.B) { // slower, as it is counted on the way
+		p := tcpproxy.Start(b, addr)
+		s, _, _ := storedAt(b, p.Addr, 1<<20)
+		before := p.Bytes()
+		for b.Loop() {
+			if _, err := s.Record(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(p.Bytes()-before)/float64(b.N), "wire-B/op")
+	})
+	b.Run("IdlePoll", func(b *testing.B) {
+		s, _, _ := stored(b, 1<<20)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.Record(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Load10MB", func(b *testing.B) {
+		s, _, e := stored(b, 10<<20)
+		b.SetBytes(int64(len(e.Body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.Load(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Save10MB", func(b *testing.B) {
+		s, c, e := stored(b, 10<<20)
+		b.SetBytes(int64(len(e.Body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.Renew(b.Context(), c, flagcache.MaxLease); err != nil {
+				b.Fatal(err)
+			}
+			next := *e
+			next.Seq++
+			e = &next
+			if _, err := s.Save(b.Context(), c, e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("ColdStart", func(b *testing.B) {
+		s, _, _ := stored(b, 100<<10)
+		b.ReportAllocs()
+		for b.Loop() {
+			coldStart(b, s)
+		}
+	})
+}
+
+// coldStart is a process that attaches, until it serves.
+func coldStart(b *testing.B, s flagcache.Store) {
+	f, err := flagcache.New(s, flagcache.Options{ReadOnly: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	sink := &firstSink{applied: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx, nil, sink) }()
+	<-sink.applied
+	cancel()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+}
+
+// firstSink tells when the first document came.
+type firstSink struct {
+	fleettest.Sink
+	applied chan struct{}
+}
+
+func (s *firstSink) Apply(*flagcache.Entry) error {
+	close(s.applied)
+	return nil
+}

@@ -1,0 +1,63 @@
+package flagcache
+
+import (
+	"cmp"
+	"time"
+)
+
+// status is what the core shows of itself.
+func (c *core) status(now time.Time) Status {
+	s := Status{
+		Role:     c.role(),
+		StoreErr: cmp.Or(c.storeErr, c.dataErr),
+		Counters: c.n,
+	}
+	if c.view.Live() && now.Sub(c.viewAt) < leaseTTL {
+		s.Leader = c.view.Lease.Holder
+	}
+	if e := c.doc.entry; e != nil {
+		s.Loaded = true
+		s.Position, s.Revision, s.ETag = e.Position, e.Revision, e.ETag
+		s.ConfirmedAt = c.doc.confirmed
+	}
+	switch {
+	case c.own.exists():
+		s.Failure = c.own.cause
+	case c.shared.Exists():
+		s.Failure = c.shared.Cause
+	}
+	if s.Failure != "" {
+		s.NotBefore = c.notBefore()
+	}
+	return s
+}
+
+func (c *core) role() Role {
+	switch {
+	case c.ten != nil:
+		return RoleLeader
+	case c.down():
+		return RoleCutOff
+	case c.readOnly:
+		return RoleReader
+	case !c.viewed:
+		return RoleStarting
+	}
+	return RoleFollower
+}
+
+// answers reports whether a reload asked for at asked, which is stored by the
+// store's clock, has been served.
+func (c *core) answers(asked, stored time.Time) bool {
+	if c.incoming != nil || c.busy[laneApply] || c.want {
+		return false
+	}
+	switch {
+	case c.readOnly:
+		return c.viewAt.After(asked)
+	case !c.settled.Before(asked):
+		return true
+	}
+	e := c.doc.entry
+	return !stored.IsZero() && e != nil && e.Epoch != 0 && !e.CheckedAt.Before(stored)
+}

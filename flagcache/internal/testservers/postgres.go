@@ -1,0 +1,125 @@
+//go:build unix
+
+package testservers
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Postgres is a running server with an empty database.
+type Postgres struct {
+	URL, Addr string
+
+	bin, dir string
+	cmd      *exec.Cmd
+}
+
+// StartPostgres starts a server that trusts loopback. The test is skipped where
+// none is installed. As root it runs as the user postgres, as the server wants.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	bin, ok := postgresBin()
+	if !ok {
+		t.Skip("postgres is not installed")
+	}
+	// Not t.TempDir: the server's user could not reach into it.
+	dir, err := os.MkdirTemp("", "hogflags-postgres-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	p := &Postgres{bin: bin, dir: dir, Addr: FreeAddr(t)}
+	p.URL = "postgres://postgres@" + p.Addr + "/postgres?sslmode=disable"
+	if cred := serverUser(t); cred != nil {
+		if err := os.Chown(dir, int(cred.Uid), int(cred.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	initdb := p.command(t, "initdb", "-D", p.data(), "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	p.Start(t)
+	t.Cleanup(p.Kill)
+	return p
+}
+
+func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
+
+// Start starts the server again on the same port, with its data.
+func (p *Postgres) Start(t testing.TB) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(p.Addr)
+	p.cmd = p.command(t, "postgres", "-D", p.data(), "-p", port, "-k", p.dir,
+		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic")
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start postgres: %v", err)
+	}
+	Await(t, "postgres answers", func(ctx context.Context) error {
+		c, err := pgx.Connect(ctx, p.URL)
+		if err != nil {
+			return err
+		}
+		return c.Close(ctx)
+	})
+}
+
+// Kill stops the server at once, as a crash would.
+func (p *Postgres) Kill() {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its children go with it
+	_ = p.cmd.Wait()
+	p.cmd = nil
+}
+
+func (p *Postgres) command(t testing.TB, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(p.bin, name), args...)
+	cmd.Dir = p.dir
+	cmd.SysProcAttr = sysProcAttr()
+	if cred := serverUser(t); cred != nil {
+		if cmd.SysProcAttr == nil {
+			cmd.SysProcAttr = &syscall.SysProcAttr{}
+		}
+		cmd.SysProcAttr.Credential = cred
+	}
+	return cmd
+}
+
+// postgresBin finds the directory of the server's programs; Debian keeps them
+// out of the path.
+func postgresBin() (string, bool) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	sort.Strings(found)
+	if len(found) > 0 {
+		return filepath.Dir(found[len(found)-1]), true
+	}
+	path, err := exec.LookPath("initdb")
+	return filepath.Dir(path), err == nil
+}
+
+// serverUser is who runs the server if the test runs as root, else nil.
+func serverUser(t testing.TB) *syscall.Credential {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		t.Skip("running as root, and there is no user postgres to run the server")
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}

@@ -1,0 +1,134 @@
+//go:build unix
+
+// Package testservers starts real servers for tests, on free ports of loopback,
+// and stops them when the test ends.
+package testservers
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Redis is a running redis-server.
+type Redis struct {
+	Addr string
+
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+}
+
+// StartRedis starts a server without persistence. More settings may follow, as
+// on its command line. The test is skipped where there is no redis-server.
+func StartRedis(t testing.TB, args ...string) *Redis {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed")
+	}
+	r := &Redis{Addr: FreeAddr(t), dir: t.TempDir(), args: args}
+	r.Start(t)
+	t.Cleanup(func() { r.Kill() })
+	return r
+}
+
+// Start starts the server again on the same port, empty.
+func (r *Redis) Start(t testing.TB) {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(r.Addr)
+	base := []string{"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", r.dir, "--logfile", "redis.log"}
+	r.cmd = command("redis-server", append(base, r.args...)...)
+	if err := r.cmd.Start(); err != nil {
+		t.Fatalf("start redis-server: %v", err)
+	}
+	c := redis.NewClient(&redis.Options{Addr: r.Addr, MaxRetries: -1})
+	defer func() { _ = c.Close() }()
+	Await(t, "redis-server answers", func(ctx context.Context) error { return c.Ping(ctx).Err() })
+}
+
+// Kill kills the server at once.
+func (r *Redis) Kill() {
+	if r.cmd == nil {
+		return
+	}
+	_ = r.cmd.Process.Kill()
+	_ = r.cmd.Wait() // its exit status is the signal
+	r.cmd = nil
+}
+
+// Signal sends a signal, such as SIGSTOP.
+func (r *Redis) Signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(sig); err != nil {
+		t.Fatalf("signal redis-server: %v", err)
+	}
+}
+
+// FreeAddr returns an address of loopback on which nobody listens, with a port
+// that leaves room for a cluster's bus port 10000 above it.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatalf("find a free port: %v", err)
+		}
+		addr := l.Addr().(*net.TCPAddr)
+		_ = l.Close()
+		if addr.Port < 55000 {
+			return addr.String()
+		}
+	}
+	t.Fatal("find a free port: none below 55000")
+	return ""
+}
+
+// Await tries until it succeeds, for 30 seconds.
+func Await(t testing.TB, what string, try func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		once, done := context.WithTimeout(ctx, 2*time.Second)
+		err := try(once)
+		done()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain until %s: %v", what, err)
+		}
+	}
+}
+
+// command makes a process that dies with the test binary.
+func command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = sysProcAttr()
+	return cmd
+}
+
+func port(addr string) int {
+	_, p, _ := net.SplitHostPort(addr)
+	n, _ := strconv.Atoi(p)
+	return n
+}
+
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

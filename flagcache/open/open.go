@@ -1,0 +1,60 @@
+// Package open opens a store by URL. It is the one place that imports every
+// backend: a program that knows its store imports that one alone.
+package open
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/memorycache"
+	"github.com/hogflags/hogflags/flagcache/pgcache"
+	"github.com/hogflags/hogflags/flagcache/rediscache"
+)
+
+// Store is a store that owns its connections. If the backend pushes, it is a
+// [flagcache.Watcher] too.
+type Store interface {
+	flagcache.Store
+	io.Closer
+}
+
+// Schemes are the URLs that Open takes, for a usage message.
+const Schemes = "memory:, redis://, rediss://, redis+cluster://, redis+sentinel://, postgres://"
+
+// Open opens the store at rawURL for scope. ctx bounds the first contact, which
+// must succeed. Errors do not contain the URL's password.
+//
+//	memory:                                          this process alone
+//	redis://user:password@host:6379/0                also rediss, redis+cluster, redis+sentinel
+//	postgres://user:password@host/db?create_table=true
+func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Store, error) {
+	scheme, _, _ := strings.Cut(rawURL, ":")
+	switch scheme {
+	case "memory":
+		s, err := memorycache.New(scope)
+		if err != nil {
+			return nil, err
+		}
+		return memory{s}, nil
+	case "redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel":
+		return opened(rediscache.Open(ctx, rawURL, scope))
+	case "postgres", "postgresql":
+		return opened(pgcache.Open(ctx, rawURL, scope))
+	}
+	return nil, fmt.Errorf("open store: unknown kind of URL, want one of %s", Schemes)
+}
+
+type memory struct{ *memorycache.Store }
+
+// Close does nothing: the memory is the garbage collector's.
+func (memory) Close() error { return nil }
+
+func opened[S Store](s S, err error) (Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
