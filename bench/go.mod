@@ -1,6 +1,6 @@
 module github.com/hogflags/hogflags/bench
 
-go 1.26
+go 1.26.0
 
 require github.com/posthog/posthog-go v1.23.1
 
@@ -12,7 +12,7 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	github.com/klauspost/compress v1.17.11 // indirect
-	golang.org/x/sys v0.26.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
 )
 
 replace github.com/hogflags/hogflags => ../
