@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -26,6 +27,7 @@ type group struct {
 type member struct {
 	group  *group
 	filter filter
+	place  int // where it stands in the definitions
 }
 
 func (c *compiler) compileCohorts() {
@@ -49,8 +51,33 @@ func (c *compiler) compileGroup(def *flagdef.Group) *group {
 	g := &group{or: def.Or, members: make([]member, len(def.Members))}
 	for i := range def.Members {
 		g.members[i] = c.compileMember(&def.Members[i], def.Or)
+		g.members[i].place = i
 	}
+	// The result does not depend on the order, so what is looked up at once
+	// comes before what has to be worked out.
+	slices.SortStableFunc(g.members, func(a, b member) int { return cmp.Compare(a.effort(), b.effort()) })
 	return g
+}
+
+// effort orders members by how much there is to do for them.
+func (m *member) effort() int {
+	switch {
+	case m.group != nil:
+		return 1
+	case m.filter.kind == cohortFilter && !m.filter.settled:
+		return 2
+	default:
+		return 0
+	}
+}
+
+// inPlace yields the members as they stand in the definitions.
+func (g *group) inPlace() []*member {
+	members := make([]*member, len(g.members))
+	for i := range g.members {
+		members[g.members[i].place] = &g.members[i]
+	}
+	return members
 }
 
 func (c *compiler) compileMember(def *flagdef.Member, inOr bool) member {
@@ -58,7 +85,7 @@ func (c *compiler) compileMember(def *flagdef.Member, inOr bool) member {
 		return member{filter: c.compileCohortMember(&def.Filter, inOr)}
 	}
 	if def.Group.Negation {
-		f := filter{kind: otherFilter, detail: "negated group", index: noTarget}
+		f := filter{kind: otherFilter, detail: "negated group", index: noTarget, shared: notShared}
 		f.settle(undecidable(FilterType, f.detail))
 		return member{filter: f}
 	}

@@ -21,6 +21,8 @@ type compiler struct {
 	aggregations map[int]*aggregation
 	comparisons  map[string]map[string]comparison // by operator and value, as long as values are short
 	shown        map[string]string
+	questions    map[question]int32
+	asked        []int // how often each question is asked
 	filters      arena[filter]
 	conditions   arena[condition]
 }
@@ -55,6 +57,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 		aggregations: map[int]*aggregation{},
 		comparisons:  map[string]map[string]comparison{},
 		shown:        map[string]string{},
+		questions:    map[question]int32{},
 	}
 	conditions, filters := 0, 0
 	for i := range defs.Flags {

@@ -47,11 +47,11 @@ func (ft *FilterTrace) see(p operand, state propertyState) {
 
 func (t *trace) traceGroup(e *evaluation, g *group, depth int) []FilterTrace {
 	root := FilterTrace{Type: g.operator(), Outcome: e.group(g)}
-	for i := range g.members {
+	for _, m := range g.inPlace() {
 		if t.budget <= 0 {
 			break
 		}
-		if m := &g.members[i]; m.group != nil {
+		if m.group != nil {
 			root.Children = append(root.Children, t.traceGroup(e, m.group, depth)...)
 		} else {
 			root.Children = append(root.Children, t.traceFilter(e, &m.filter, e.filter(&m.filter), depth))

@@ -16,6 +16,7 @@ type filter struct {
 	wants   wanted // of a flag filter
 	broken  bool   // of a flag filter whose target may be missing at the server
 	index   int32  // of a cohort or flag filter: which one
+	shared  int32  // which of the person filters that occur more than once, notShared if none
 	key     string // of a property; of a flag
 	detail  string // the group type of a group filter, the variant that a flag filter wants, or an unknown type
 
@@ -84,10 +85,37 @@ func (c *compiler) show(v flagdef.Value) string {
 
 // compileFilter compiles a filter of a condition.
 func (c *compiler) compileFilter(def *flagdef.Filter, about *aggregation) filter {
-	f := filter{key: def.Key, index: noTarget, operator: def.Operator, value: c.show(def.Value)}
+	f := filter{key: def.Key, index: noTarget, shared: notShared, operator: def.Operator, value: c.show(def.Value)}
 	c.compileType(&f, def, about)
+	if f.kind == personFilter && !f.settled {
+		c.share(&f)
+	}
 	return f
 }
+
+// notShared is the number of a filter whose outcome need not be remembered.
+const notShared = -1
+
+// share numbers person filters, the same number for the same question. The
+// number is of use only if the question occurs more than once, which is known
+// when all have been asked.
+func (c *compiler) share(f *filter) {
+	if len(f.value) > maxShown {
+		return // it has been cut, so it does not tell the question
+	}
+	q := question{f.key, f.operator, f.value}
+	number, ok := c.questions[q]
+	if !ok {
+		number = int32(len(c.asked))
+		c.questions[q] = number
+		c.asked = append(c.asked, 0)
+	}
+	c.asked[number]++
+	f.shared = number
+}
+
+// question is what a person filter asks.
+type question struct{ key, operator, value string }
 
 func (c *compiler) compileType(f *filter, def *flagdef.Filter, about *aggregation) {
 	switch def.Type {

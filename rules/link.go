@@ -9,6 +9,32 @@ const lightWork = 256
 func (c *compiler) link() {
 	c.linkCohorts()
 	c.linkFlags()
+	c.linkQuestions()
+}
+
+// linkQuestions keeps the numbers of those filters that ask what another one
+// asks, too.
+func (c *compiler) linkQuestions() {
+	numbers := make([]int32, len(c.asked))
+	for question, times := range c.asked {
+		numbers[question] = notShared
+		if times > 1 {
+			numbers[question] = int32(c.questionCount)
+			c.questionCount++
+		}
+	}
+	renumber := func(f *filter) {
+		if f.shared != notShared {
+			f.shared = numbers[f.shared]
+		}
+	}
+	for i := range c.flags {
+		c.flags[i].visit(renumber)
+	}
+	for i := range c.cohorts {
+		c.cohorts[i].root.visit(renumber)
+	}
+	c.shared = c.shared || c.questionCount > 0
 }
 
 func (c *compiler) linkCohorts() {

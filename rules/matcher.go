@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hogflags/hogflags/flagdef"
 )
@@ -80,9 +82,24 @@ func (c *compiler) compileComparison(operator string, value flagdef.Value) compa
 	case value.IsNull():
 		// A filter without a value never matches, not even a negative one.
 		return constant(False)
-	default:
-		return known(c, value)
 	}
+	compiled := known(c, value)
+	if s, ok := valueOperand(value).string(); !ok || strings.ContainsRune(s, utf8.RuneError) {
+		compiled.matcher = validated{compiled.matcher}
+	}
+	return compiled
+}
+
+// validated replaces invalid bytes of a property's text by U+FFFD first, as
+// happens on the way to the server. Only a filter that has this character in
+// it can tell the difference: bytes that are not valid equal nothing else.
+type validated struct{ matcher }
+
+func (m validated) match(o operand, now time.Time) Truth {
+	if o.kind == text {
+		o.text = validUTF8(o.text)
+	}
+	return m.matcher.match(o, now)
 }
 
 // operators maps the operators that need a value to their compilers.

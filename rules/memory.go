@@ -1,16 +1,17 @@
 package rules
 
 // scratch remembers, for the length of one evaluation, what cohorts and flags
-// that others refer to came out as. Without it the cost of an evaluation could
+// that others refer to came out as, and what filters that recur did. Without it the cost of an evaluation could
 // grow beyond the size of the definitions. An entry counts only if it carries
 // the number of the evaluation, so nothing is ever cleared.
 type scratch struct {
 	evaluation uint32
-	cohorts    []rememberedCohort
+	cohorts    []rememberedTruth
+	questions  []rememberedTruth
 	targets    []rememberedTarget
 }
 
-type rememberedCohort struct {
+type rememberedTruth struct {
 	evaluation uint32
 	outcome    Truth
 }
@@ -25,8 +26,9 @@ func (e *evaluation) remember() {
 	s, _ := e.set.scratch.Get().(*scratch)
 	if s == nil || s.evaluation == 1<<32-1 {
 		s = &scratch{
-			cohorts: make([]rememberedCohort, len(e.set.cohorts)),
-			targets: make([]rememberedTarget, e.set.targets),
+			cohorts:   make([]rememberedTruth, len(e.set.cohorts)),
+			questions: make([]rememberedTruth, e.set.questionCount),
+			targets:   make([]rememberedTarget, e.set.targets),
 		}
 	}
 	s.evaluation++
@@ -44,7 +46,7 @@ func (s *scratch) cohort(i int32) (Truth, bool) {
 }
 
 func (s *scratch) setCohort(i int32, outcome Truth) {
-	s.cohorts[i] = rememberedCohort{s.evaluation, outcome}
+	s.cohorts[i] = rememberedTruth{s.evaluation, outcome}
 }
 
 func (s *scratch) target(i int32) (valueMask, bool) {

@@ -13,7 +13,7 @@ import (
 // request has been parsed. It is small enough to travel in registers.
 type operand struct {
 	kind operandKind
-	text string // the content of a string; the digits of an unsigned; the JSON of a composite
+	text string // the content of a string, as given; the digits of an unsigned; the JSON of a composite
 	bits uint64 // an integer, or the bits of a float
 }
 
@@ -37,7 +37,7 @@ const (
 func operandOf(v any) operand {
 	switch v := v.(type) {
 	case string:
-		return operand{kind: text, text: validUTF8(v)}
+		return operand{kind: text, text: v}
 	case bool:
 		return boolOperand(v)
 	case nil:

@@ -43,7 +43,7 @@ func (m *patternMatcher) match(o operand, _ time.Time) Truth {
 	if !ok {
 		return Unknown
 	}
-	switch m.pattern.Search(s) {
+	switch m.pattern.Search(validUTF8(s)) {
 	case regex.Match:
 		return truth(!m.negated)
 	case regex.NoMatch:

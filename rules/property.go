@@ -65,12 +65,7 @@ func (e *evaluation) filter(f *filter) Truth {
 	switch {
 	case f.settled:
 	case f.kind == personFilter:
-		if s, ok := e.subject.PersonProperties[f.key].(string); ok { // as most are
-			t = f.match(operand{kind: text, text: validUTF8(s)}, e.subject.Now)
-			break
-		}
-		p, state := e.personProperty(f.key)
-		t = e.compare(f, p, state)
+		t = e.personFilter(f)
 	case f.kind == groupFilter:
 		p, state := e.groupProperty(f.detail, f.key)
 		t = e.compare(f, p, state)
@@ -83,6 +78,27 @@ func (e *evaluation) filter(f *filter) Truth {
 		return t.not()
 	}
 	return t
+}
+
+// personFilter evaluates a filter on a property of the person. Of filters that
+// ask the same, one is evaluated.
+func (e *evaluation) personFilter(f *filter) Truth {
+	if e.memory == nil || f.shared == notShared {
+		return e.personMatch(f)
+	}
+	r := &e.memory.questions[f.shared]
+	if r.evaluation != e.memory.evaluation {
+		*r = rememberedTruth{e.memory.evaluation, e.personMatch(f)}
+	}
+	return r.outcome
+}
+
+func (e *evaluation) personMatch(f *filter) Truth {
+	if s, ok := e.subject.PersonProperties[f.key].(string); ok { // as most are
+		return f.match(operand{kind: text, text: s}, e.subject.Now)
+	}
+	p, state := e.personProperty(f.key)
+	return e.compare(f, p, state)
 }
 
 func (e *evaluation) compare(f *filter, p operand, state propertyState) Truth {

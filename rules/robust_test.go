@@ -143,6 +143,35 @@ func TestPropertyTypes(t *testing.T) {
 	}
 }
 
+// TestInvalidUTF8 holds that a property is compared as the server would get it:
+// each invalid byte is one U+FFFD.
+func TestInvalidUTF8(t *testing.T) {
+	for _, test := range []struct {
+		operator, value, property string
+		want                      any
+	}{
+		{"exact", `"a\ufffdb"`, "a\xffb", true},
+		{"exact", `"a\ufffd\ufffdb"`, "a\xff\xfeb", true},
+		{"exact", `["x","A\ufffd"]`, "a\xff", true},
+		{"exact", `"ab"`, "a\xffb", false},
+		{"icontains", `"\ufffd"`, "a\xffb", true},
+		{"icontains", `"é"`, "\xffé", true},
+		{"icontains", `"é"`, "\xc3", false},
+		{"starts_with", `"\ufffd"`, "\xffb", true},
+		{"ends_with", `"B"`, "\xffb", true},
+		{"regex", `"^a.b$"`, "a\xffb", true},
+		{"regex", `"^a\\x{fffd}b$"`, "a\xffb", true},
+		{"regex", `"^a\ufffdb$"`, "a\xffb", true},
+		{"gt", `1`, "2\xff", false},
+	} {
+		set := compile(t, document([]string{flagOn("f", fmt.Sprintf(`{"key":"p","type":"person","operator":%q,"value":%s}`, test.operator, test.value))}), oracle.Options{})
+		got := set.Evaluate("f", &rules.Subject{PersonProperties: map[string]any{"p": test.property}})
+		if got.Value() != test.want {
+			t.Errorf("%s %s of %q: %v, want %v", test.operator, test.value, test.property, got.Value(), test.want)
+		}
+	}
+}
+
 // FuzzEvaluate holds that no document and no subject make an evaluation panic,
 // and that all ways to ask agree.
 func FuzzEvaluate(f *testing.F) {

@@ -23,10 +23,11 @@ type Set struct {
 	cohorts []cohort
 	cycles  [][]int32 // the cohorts of each cycle among cohorts
 
-	targets  int // flags that others depend on
-	shared   bool
-	scratch  sync.Pool // of *scratch
-	problems []*flagdef.Problem
+	targets       int       // flags that others depend on
+	questionCount int       // person filters that occur more than once
+	shared        bool      // evaluating all flags, there is something to remember
+	scratch       sync.Pool // of *scratch
+	problems      []*flagdef.Problem
 }
 
 // flag is one compiled flag.
