@@ -53,6 +53,7 @@ type core struct {
 	top       Position      // the greatest position ever seen stored
 	nextLook  time.Time
 	asked     time.Time // when the last operation of the control lane was sent
+	hinted    bool      // the record may have changed since
 	bidAt     time.Time // zero: not a candidate now
 	freeSince time.Time // zero: the lease was held when last seen
 	storeErrs int       // in a row
@@ -140,7 +141,7 @@ func (c *core) step(now time.Time) (tasks []task, wake time.Time) {
 		if t.kind != taskNone {
 			t.lane, t.sent = lane, now
 			if lane == laneControl {
-				c.asked = now
+				c.asked, c.hinted = now, false
 			}
 			c.busy[lane] = true
 			tasks = append(tasks, t)
@@ -179,13 +180,22 @@ func (c *core) handle(now time.Time, r result) {
 }
 
 // hint says that the record may have changed.
-func (c *core) hint(now time.Time) {
+func (c *core) hint() {
 	c.n.Hints++
-	soon := latest(now, c.asked.Add(hintGap))
-	c.nextLook = earliest(c.nextLook, soon)
+	c.hinted = true
+	c.nextLook = c.heeding(c.nextLook)
 	if c.ten != nil {
-		c.ten.nextRenew = earliest(c.ten.nextRenew, soon)
+		c.ten.nextRenew = c.heeding(c.ten.nextRenew)
 	}
+}
+
+// heeding brings the next look forward if there was a hint since the last one
+// was sent: its answer may be from before the change.
+func (c *core) heeding(next time.Time) time.Time {
+	if !c.hinted {
+		return next
+	}
+	return earliest(next, c.asked.Add(hintGap))
 }
 
 // jitter draws between lo and hi times d.

@@ -93,7 +93,7 @@ func (c *core) lead(now time.Time, r result) {
 	t := &tenure{
 		claim:     Claim{Token: r.task.bid.Token, Epoch: epoch},
 		expires:   r.task.sent.Add(leaseTTL),
-		nextRenew: r.task.sent.Add(c.jitter(renewEvery, 0.9, 1)),
+		nextRenew: c.heeding(r.task.sent.Add(c.jitter(renewEvery, 0.9, 1))),
 		nextPoll:  now,
 	}
 	t.based = !h.Exists() || c.base != nil && (c.doc.direct || c.base.Revision == h.Revision)
@@ -116,7 +116,7 @@ func (c *core) renewed(now time.Time, r result) {
 	case r.err == nil:
 		if mine {
 			t.expires = r.task.sent.Add(leaseTTL)
-			t.nextRenew = r.task.sent.Add(c.jitter(renewEvery, 0.9, 1))
+			t.nextRenew = c.heeding(r.task.sent.Add(c.jitter(renewEvery, 0.9, 1)))
 		}
 		c.absorb(now, r.record)
 	case errors.Is(r.err, ErrNotHeld):
@@ -185,10 +185,10 @@ func (c *core) stumble(now time.Time, err error) {
 
 func (c *core) scheduleLook(now time.Time) {
 	if c.readOnly {
-		c.nextLook = now.Add(c.jitter(c.interval, 0.9, 1))
+		c.nextLook = c.heeding(now.Add(c.jitter(c.interval, 0.9, 1)))
 		return
 	}
-	c.nextLook = now.Add(c.jitter(tryEvery, 0.8, 1))
+	c.nextLook = c.heeding(now.Add(c.jitter(tryEvery, 0.8, 1)))
 }
 
 // leave says what is to be released when the process stops. A bid that was not

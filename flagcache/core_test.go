@@ -82,3 +82,18 @@ func TestCopiesOfAProcess(t *testing.T) {
 		t.Errorf("the lease was granted %d times, want once", c.n.Tenures+twin.n.Tenures)
 	}
 }
+
+// TestHintDuringALook: a hint that comes while a look is under way is not lost
+// with the look's answer, which may be from before the change.
+func TestHintDuringALook(t *testing.T) {
+	c, l := newTestCore("a"), &Ledger{}
+	now := simStart
+	_ = l.Acquire(now, Bid{Token: "x", Holder: "x"}, leaseTTL) // it is free: cannot fail
+	tasks, _ := c.step(now)
+	c.hint()
+	now = now.Add(5 * time.Millisecond)
+	c.handle(now, result{task: tasks[0], record: l.Record(now)})
+	if _, wake := c.step(now); wake.Sub(now) > hintGap {
+		t.Errorf("it looks again in %v, want at once", wake.Sub(now))
+	}
+}

@@ -45,7 +45,7 @@ func (r *runner) run(ctx context.Context) error {
 			r.core.handle(time.Now(), res)
 		case <-timer.C:
 		case <-r.hints:
-			r.core.hint(time.Now())
+			r.core.hint()
 		case q := <-r.reloads:
 			r.waiting = append(r.waiting, q)
 			r.core.askedToReload(time.Now())

@@ -165,7 +165,7 @@ func (st *simStore) push() {
 		life := p.life
 		st.s.after(st.s.between(time.Millisecond, 30*time.Millisecond), func() {
 			p.deliver(life, func() {
-				p.core.hint(p.clock())
+				p.core.hint()
 				p.pump()
 			})
 		})
