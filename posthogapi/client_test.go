@@ -83,7 +83,7 @@ func TestDefinitionsRequest(t *testing.T) {
 	var got *http.Request
 	srv := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r
-		fmt.Fprint(w, `{"flags":[]}`)
+		_, _ = fmt.Fprint(w, `{"flags":[]}`)
 	})
 	c := newClient(t, posthogapi.Config{Host: srv.URL + "/ingest/", ProjectToken: "phc_a&b", SecretKey: " phs_k\n"})
 	if _, err := c.Definitions(t.Context(), `W/"0123 as-is"`); err != nil {
@@ -127,7 +127,7 @@ func TestLegacyPath(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
-		fmt.Fprint(w, `{"flags":[]}`)
+		_, _ = fmt.Fprint(w, `{"flags":[]}`)
 	})
 	const modern, legacy = "/flags/definitions", "/api/feature_flag/local_evaluation/"
 	c := newClient(t, posthogapi.Config{Host: srv.URL})
