@@ -65,20 +65,21 @@ func (p *project) add(i int) {
 	p.flags = append(p.flags, f)
 }
 
-// filter is one that each subject can be asked about.
+// filter is one that each subject can be asked about. Equality is by far the
+// most common operator, regular expressions are rare.
 func (p *project) filter() object {
-	switch p.rnd.IntN(7) {
-	case 0:
+	switch draw := p.rnd.IntN(100); {
+	case draw < 25:
 		return person("plan", "exact", []string{pick(p.rnd, plans), pick(p.rnd, plans)})
-	case 1:
+	case draw < 45:
 		return person("country", "exact", []string{pick(p.rnd, countries), pick(p.rnd, countries), pick(p.rnd, countries)})
-	case 2:
+	case draw < 55:
 		return person("country", "is_not", []string{pick(p.rnd, countries)})
-	case 3:
+	case draw < 70:
 		return person("seats", pick(p.rnd, []string{"gt", "gte", "lt", "lte"}), 5+p.rnd.IntN(150))
-	case 4:
+	case draw < 85:
 		return person("email", "icontains", pick(p.rnd, []string{"@example.com", ".example.net", "ada", "@posteo"}))
-	case 5:
+	case draw < 90:
 		return person("app_version", "regex", fmt.Sprintf(`^%d\.(\d+)\.\d+$`, 1+p.rnd.IntN(4)))
 	default:
 		return person("signed_up_at", pick(p.rnd, []string{"is_date_after", "is_date_before"}), fmt.Sprintf("202%d-0%d-01T00:00:00Z", 3+p.rnd.IntN(3), 1+p.rnd.IntN(9)))

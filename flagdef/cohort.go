@@ -32,7 +32,7 @@ func (d *decoder) cohorts(defs *Definitions) {
 			return
 		}
 		for !d.close() {
-			c := &Cohort{ID: d.memberName()}
+			c := &Cohort{ID: string(d.member())}
 			d.in(c.ID, func() {
 				d.cohort(c)
 				c.Problem = d.takeProblem()
@@ -48,7 +48,7 @@ func (d *decoder) cohort(c *Cohort) {
 		d.fail(wanted(Object, k))
 		return
 	}
-	member := d.member()
+	member := d.node()
 	if member.Group == nil {
 		d.fail("a cohort must be a property group")
 		return
@@ -56,9 +56,9 @@ func (d *decoder) cohort(c *Cohort) {
 	c.Root = *member.Group
 }
 
-// member reads one member of a property group. What it is shows only when all
+// node reads one member of a property group. What it is shows only when all
 // of it has been read: a group has values, a filter does not.
-func (d *decoder) member() (m Member) {
+func (d *decoder) node() (m Member) {
 	if !d.object() {
 		d.fail("a member of a property group must be an object")
 		return m
@@ -67,14 +67,14 @@ func (d *decoder) member() (m Member) {
 	var members []Member
 	isGroup := false
 	for !d.close() {
-		name := d.memberName()
-		if name != "values" {
+		name := d.member()
+		if string(name) != "values" {
 			d.filterMember(&f, name)
 			continue
 		}
 		isGroup = true
-		d.in(name, func() {
-			d.each(func(int) { members = append(members, d.member()) })
+		d.in("values", func() {
+			d.each(func(int) { members = append(members, d.node()) })
 		})
 	}
 	if !isGroup {

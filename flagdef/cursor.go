@@ -2,15 +2,13 @@ package flagdef
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 )
 
 // cursor walks over JSON that is known to be well formed, which is why it has
-// no errors to report: the standard library has checked the whole document
-// once, fast, and the cursor then reads each byte of it at most twice without
-// building anything that the caller does not want.
+// no errors to report: the whole document has been checked, and the cursor
+// then reads each byte of it at most twice without building anything that the
+// caller does not want.
 type cursor struct {
 	data []byte
 	pos  int
@@ -18,19 +16,6 @@ type cursor struct {
 
 // errTooDeep is the reason a value deeper than MaxDepth is not looked at.
 var errTooDeep = fmt.Errorf("nested deeper than %d levels", MaxDepth)
-
-// checkSyntax reports where data stops being JSON.
-func checkSyntax(data []byte) error {
-	if json.Valid(data) {
-		return nil
-	}
-	var raw json.RawMessage
-	err := json.Unmarshal(data, &raw)
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
-	}
-	return fmt.Errorf("not JSON: %w", err)
-}
 
 // peek returns the first byte of the next value.
 func (c *cursor) peek() byte {

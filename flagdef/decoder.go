@@ -26,8 +26,15 @@ type step struct {
 	index int
 }
 
-// memberName reads the name of the next member of the object that is open.
-func (d *decoder) memberName() string { return d.intern(d.name()) }
+// member reads the name of the next member of the object that is open. It is
+// for a switch, which needs no string of it.
+func (d *decoder) member() []byte {
+	literal := d.name()
+	if inner := literal[1 : len(literal)-1]; noEscape(inner) {
+		return inner
+	}
+	return []byte(unquote(literal))
+}
 
 // intern returns the content of a literal. The same names, property keys and
 // operators occur all over a document; each is kept once.

@@ -72,7 +72,12 @@ func Parse(body []byte) (*Definitions, error) {
 	if err := checkSyntax(body); err != nil {
 		return nil, fmt.Errorf("parse definitions: %w", err)
 	}
-	d := decoder{cursor: cursor{data: body}, interned: map[string]string{}}
+	// A flag is rarely described in less than half a kilobyte.
+	few := len(body) / 512
+	d := decoder{
+		cursor: cursor{data: body}, interned: map[string]string{},
+		conditionArena: make([]Condition, 0, few), filterArena: make([]Filter, 0, few),
+	}
 	if k := kindOf(d.peek()); k != Object {
 		return nil, fmt.Errorf("parse definitions: want an object with a list of flags, found %s", k)
 	}
@@ -88,11 +93,11 @@ func Parse(body []byte) (*Definitions, error) {
 var errNoFlags = errors.New(`the document has no "flags"`)
 
 func (d *decoder) definitions() (*Definitions, error) {
-	defs := &Definitions{PropertyMatchingVersion: 1}
+	defs := &Definitions{PropertyMatchingVersion: 1, Flags: make([]Flag, 0, len(d.data)/1024)}
 	var groupTypes, minimal, matching Value // camelCase, which yields to the server's spelling
 	found := false
 	for d.open(); !d.close(); {
-		name := d.memberName()
+		name := string(d.member())
 		if name == "flags" {
 			if k := kindOf(d.peek()); k != Array {
 				return nil, fmt.Errorf("flags: want an array, found %s", k)

@@ -31,25 +31,25 @@ func (d *decoder) filter() Filter {
 		return f
 	}
 	for !d.close() {
-		d.filterMember(&f, d.memberName())
+		d.filterMember(&f, d.member())
 	}
 	return f
 }
 
-func (d *decoder) filterMember(f *Filter, name string) {
-	switch name {
+func (d *decoder) filterMember(f *Filter, name []byte) {
+	switch string(name) {
 	case "type":
-		f.Type, _ = d.str(name)
+		f.Type, _ = d.str("type")
 	case "key":
-		f.Key = d.filterKey(name)
+		f.Key = d.filterKey()
 	case "operator":
 		f.Operator = d.operator()
 	case "value":
 		f.Value = d.skip()
 	case "negation":
-		f.Negation = d.boolean(name)
+		f.Negation = d.boolean("negation")
 	case "group_type_index":
-		if n, ok := d.integer(name); ok {
+		if n, ok := d.integer("group_type_index"); ok {
 			f.GroupIndex = int(n)
 		}
 	case "dependency_chain":
@@ -57,18 +57,18 @@ func (d *decoder) filterMember(f *Filter, name string) {
 			d.skip()
 			return
 		}
-		d.in(name, func() { f.Chain = append([]string{}, d.strings()...) })
+		d.in("dependency_chain", func() { f.Chain = append([]string{}, d.strings()...) })
 	default:
 		d.skip()
 	}
 }
 
 // filterKey reads a key; a number, as old data has for flags, is its text.
-func (d *decoder) filterKey(name string) string {
+func (d *decoder) filterKey() string {
 	if kindOf(d.peek()) == Number {
 		return string(d.skip())
 	}
-	key, _ := d.str(name)
+	key, _ := d.str("key")
 	return key
 }
 

@@ -31,7 +31,7 @@ type Flag struct {
 	Holdout           *Holdout
 	Conditions        []Condition
 	Variants          []Variant
-	Payloads          map[string]Value // by variant key, "true", or "holdout-<id>"
+	Payloads          []Payload // those that are not null
 
 	// Problem is why the flag cannot be evaluated, nil if it can.
 	Problem *Problem
@@ -45,6 +45,22 @@ const Person = -1
 type Holdout struct {
 	ID         int64
 	Percentage float64 // not clamped
+}
+
+// Payload is what a flag carries for one of its values.
+type Payload struct {
+	Key   string // a variant's key, "true", or "holdout-<id>"
+	Value Value  // as stored: usually a string with JSON in it
+}
+
+// Payload returns the payload of a key, nil if there is none.
+func (f *Flag) Payload(key string) Value {
+	for i := len(f.Payloads) - 1; i >= 0; i-- { // of equal keys, the last counts
+		if f.Payloads[i].Key == key {
+			return f.Payloads[i].Value
+		}
+	}
+	return nil
 }
 
 // Variant is one variant of a multivariate flag.
@@ -93,35 +109,35 @@ func (d *decoder) flag() Flag {
 	}
 	active := false
 	for d.open(); !d.close(); {
-		switch name := d.memberName(); name {
+		switch string(d.member()) {
 		case "key":
-			f.Key, _ = d.str(name)
+			f.Key, _ = d.str("key")
 		case "id":
-			f.ID, _ = d.integer(name)
+			f.ID, _ = d.integer("id")
 		case "version":
-			f.Version, _ = d.integer(name)
+			f.Version, _ = d.integer("version")
 		case "active":
 			active = true
-			f.Active = d.boolean(name)
+			f.Active = d.boolean("active")
 		case "deleted":
-			f.Deleted = d.boolean(name)
+			f.Deleted = d.boolean("deleted")
 		case "has_experiment":
-			f.HasExperiment = d.boolean(name)
+			f.HasExperiment = d.boolean("has_experiment")
 		case "ensure_experience_continuity":
-			f.Continuity = d.boolean(name)
+			f.Continuity = d.boolean("ensure_experience_continuity")
 		case "has_encrypted_payloads":
-			f.EncryptedPayloads = d.boolean(name)
+			f.EncryptedPayloads = d.boolean("has_encrypted_payloads")
 		case "bucketing_identifier":
-			f.ByDevice = d.oneOf(name, "distinct_id", "device_id") == "device_id"
+			f.ByDevice = d.oneOf("bucketing_identifier", "distinct_id", "device_id") == "device_id"
 		case "evaluation_runtime":
-			f.Runtime = d.oneOf(name, "all", "client", "server")
+			f.Runtime = d.oneOf("evaluation_runtime", "all", "client", "server")
 		case "evaluation_contexts", "evaluation_tags":
-			d.in(name, func() { f.Contexts = d.strings() })
+			d.in("evaluation_contexts", func() { f.Contexts = d.strings() })
 		case "evaluation_contexts_match_mode":
-			mode, ok := d.str(name)
+			mode, ok := d.str("evaluation_contexts_match_mode")
 			f.MatchAll = ok && mode != "any"
 		case "filters":
-			d.in(name, func() { d.filters(&f) })
+			d.in("filters", func() { d.filters(&f) })
 		default:
 			d.skip()
 		}
@@ -170,30 +186,30 @@ func (d *decoder) filters(f *Flag) {
 		return
 	}
 	for !d.close() {
-		switch name := d.memberName(); name {
+		switch string(d.member()) {
 		case "groups":
 			start := len(d.conditionArena)
-			d.in(name, func() {
+			d.in("groups", func() {
 				d.each(func(int) { d.conditionArena = append(d.conditionArena, d.condition()) })
 			})
 			f.Conditions = part(d.conditionArena, start)
 		case "multivariate":
-			d.in(name, func() { f.Variants = d.multivariate() })
+			d.in("multivariate", func() { f.Variants = d.multivariate() })
 		case "payloads":
 			f.Payloads = d.payloads()
 		case "aggregation_group_type_index":
-			f.Aggregation, _ = d.aggregation(name)
+			f.Aggregation, _ = d.aggregation()
 		case "feature_enrollment":
-			f.FeatureEnrollment = d.boolean(name)
+			f.FeatureEnrollment = d.boolean("feature_enrollment")
 		case "early_exit":
-			f.EarlyExit = d.boolean(name)
+			f.EarlyExit = d.boolean("early_exit")
 		case "holdout":
-			d.in(name, func() { f.Holdout = d.holdout() })
+			d.in("holdout", func() { f.Holdout = d.holdout() })
 		case "version":
 			// Version 2 is a format of rules that never reaches this feed; if it
 			// did, reading it as version 1 would give wrong answers.
-			if n, ok := d.integer(name); ok && n != 1 {
-				d.failAt(name, "this version of the filters is not known")
+			if n, ok := d.integer("version"); ok && n != 1 {
+				d.failAt("version", "this version of the filters is not known")
 			}
 		default:
 			d.skip()
@@ -208,21 +224,21 @@ func (d *decoder) condition() Condition {
 		return c
 	}
 	for !d.close() {
-		switch name := d.memberName(); name {
+		switch string(d.member()) {
 		case "properties":
 			start := len(d.filterArena)
-			d.in(name, func() {
+			d.in("properties", func() {
 				d.each(func(int) { d.filterArena = append(d.filterArena, d.filter()) })
 			})
 			c.Filters = part(d.filterArena, start)
 		case "rollout_percentage":
-			if x, ok := d.number(name); ok {
+			if x, ok := d.number("rollout_percentage"); ok {
 				c.Percentage = x
 			}
 		case "variant":
-			c.Variant, _ = d.str(name)
+			c.Variant, _ = d.str("variant")
 		case "aggregation_group_type_index":
-			c.Aggregation, _ = d.aggregation(name)
+			c.Aggregation, _ = d.aggregation()
 			c.ownAggregation = true
 		default:
 			d.skip()
@@ -240,7 +256,8 @@ func part[T any](arena []T, start int) []T {
 }
 
 // aggregation reads a group type index; null is Person.
-func (d *decoder) aggregation(name string) (index int, ok bool) {
+func (d *decoder) aggregation() (index int, ok bool) {
+	const name = "aggregation_group_type_index"
 	n, ok := d.integer(name)
 	if !ok {
 		return Person, false
@@ -256,12 +273,11 @@ func (d *decoder) multivariate() (variants []Variant) {
 		return nil
 	}
 	for !d.close() {
-		name := d.memberName()
-		if name != "variants" {
+		if string(d.member()) != "variants" {
 			d.skip()
 			continue
 		}
-		d.in(name, func() {
+		d.in("variants", func() {
 			d.each(func(int) { variants = append(variants, d.variant()) })
 		})
 	}
@@ -275,13 +291,13 @@ func (d *decoder) variant() (v Variant) {
 	}
 	complete := 0
 	for !d.close() {
-		switch name := d.memberName(); name {
+		switch string(d.member()) {
 		case "key":
-			key, ok := d.str(name)
+			key, ok := d.str("key")
 			v.Key = key
 			complete += count(ok)
 		case "rollout_percentage":
-			x, ok := d.number(name)
+			x, ok := d.number("rollout_percentage")
 			v.Percentage = x
 			complete += count(ok)
 		default:
@@ -301,16 +317,11 @@ func count(ok bool) int {
 	return 0
 }
 
-func (d *decoder) payloads() map[string]Value {
-	var payloads map[string]Value
+func (d *decoder) payloads() (payloads []Payload) {
 	for key, v := range d.skip().Members() {
-		if v.IsNull() {
-			continue
+		if !v.IsNull() {
+			payloads = append(payloads, Payload{key, v})
 		}
-		if payloads == nil {
-			payloads = map[string]Value{}
-		}
-		payloads[key] = v
 	}
 	return payloads
 }
@@ -322,13 +333,13 @@ func (d *decoder) holdout() *Holdout {
 	var h Holdout
 	complete := 0
 	for !d.close() {
-		switch name := d.memberName(); name {
+		switch string(d.member()) {
 		case "id":
-			id, ok := d.integer(name)
+			id, ok := d.integer("id")
 			h.ID = id
 			complete += count(ok)
 		case "exclusion_percentage":
-			x, ok := d.number(name)
+			x, ok := d.number("exclusion_percentage")
 			h.Percentage = x
 			complete += count(ok)
 		default:

@@ -54,7 +54,7 @@ func TestParse(t *testing.T) {
 			FeatureEnrollment: true, EarlyExit: true,
 			Holdout:  &flagdef.Holdout{ID: 5, Percentage: 10.5},
 			Variants: []flagdef.Variant{{Key: "a", Percentage: 33.3}},
-			Payloads: map[string]flagdef.Value{"a": flagdef.Value(`"{\"x\": 1}"`)},
+			Payloads: []flagdef.Payload{{Key: "a", Value: flagdef.Value(`"{\"x\": 1}"`)}},
 			Conditions: []flagdef.Condition{{
 				Filters: []flagdef.Filter{{
 					Type: "person", Key: "plan", Operator: "exact",

@@ -93,6 +93,7 @@ func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 		hasExperiment: def.HasExperiment, earlyExit: def.EarlyExit, byDevice: def.ByDevice,
 		continuity: def.Continuity, target: -1, problem: f.problem,
 	}
+	f.unrestricted = !f.deleted && f.runtime != "server" && f.runtime != "client" && len(f.contexts) == 0
 	if f.problem == nil {
 		f.problem = def.Problem
 	}
@@ -178,7 +179,7 @@ func (f *flag) pinned(key string) int16 {
 	return noValue
 }
 
-func payload(def *flagdef.Flag, key string) string { return string(def.Payloads[key]) }
+func payload(def *flagdef.Flag, key string) string { return string(def.Payload(key)) }
 
 // aggregation returns the one aggregation of a group type index.
 func (c *compiler) aggregation(index int) *aggregation {

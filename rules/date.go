@@ -98,7 +98,8 @@ func propertyMoment(o operand) moment {
 	case undefined:
 		return moment{kind: doubtful}
 	case integer, unsigned, float:
-		return epoch(o.num)
+		seconds, _ := o.numeric()
+		return epoch(seconds)
 	case text:
 		if x, ok := parseFloat(o.text); ok {
 			if m := epoch(x); m.kind != noMoment {

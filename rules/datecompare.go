@@ -29,14 +29,14 @@ func (c *compiler) compileDate(v flagdef.Value, relation dateRelation) compariso
 	case noMoment:
 		return constant(False)
 	case doubtful:
-		c := varies(m, False)
+		c := varies(&m, False)
 		c.unsettled = &Missing{Kind: FilterValue, Name: string(v)}
 		return c
 	}
-	return varies(m, False)
+	return varies(&m, False)
 }
 
-func (m dateMatcher) match(o operand, now time.Time) Truth {
+func (m *dateMatcher) match(o operand, now time.Time) Truth {
 	property := propertyMoment(o)
 	switch {
 	case property.kind == noMoment:
@@ -111,7 +111,7 @@ const (
 
 // withoutZone compares where the project's zone is not known: the outcome
 // counts only if it is the same in every zone.
-func (m dateMatcher) withoutZone(property moment, now time.Time) Truth {
+func (m *dateMatcher) withoutZone(property moment, now time.Time) Truth {
 	// Two local times are compared as local times, for the zone moves both.
 	local := property.local() && m.bound.local()
 	a1, a2 := property.reach(now, local)
@@ -179,7 +179,7 @@ func (m moment) instants(now time.Time) (earliest, latest time.Time) {
 
 // lacks says what keeps a comparison with a known property from being decided,
 // if it is not the property.
-func (m dateMatcher) lacks(o operand, now time.Time) (Missing, bool) {
+func (m *dateMatcher) lacks(o operand, now time.Time) (Missing, bool) {
 	property := propertyMoment(o)
 	switch {
 	case property.kind == doubtful:
@@ -192,7 +192,7 @@ func (m dateMatcher) lacks(o operand, now time.Time) (Missing, bool) {
 }
 
 // dates returns the date matcher of a filter that compares dates.
-func (f *filter) dates() (dateMatcher, bool) {
-	m, ok := f.matcher.(dateMatcher)
+func (f *filter) dates() (*dateMatcher, bool) {
+	m, ok := f.matcher.(*dateMatcher)
 	return m, ok
 }

@@ -23,9 +23,13 @@ func compileExact(v flagdef.Value, matching int) comparison {
 		if !ok {
 			return undecidable(FilterValue, string(v))
 		}
-		return varies(textMatcher{lowerText(s)}, False)
+		return varies(&textMatcher{lowerText(s)}, False)
 	}
-	var m exactMatcher
+	length := 0
+	for range v.Elements() {
+		length++
+	}
+	m := newExactMatcher(length)
 	for element := range v.Elements() {
 		s, ok := valueOperand(element).string()
 		if !ok {
@@ -34,13 +38,13 @@ func compileExact(v flagdef.Value, matching int) comparison {
 		}
 		m.add(lowerText(s))
 	}
-	return varies(m, False)
+	return varies(&m, False)
 }
 
 // textMatcher compares with a single text, in lower case.
 type textMatcher struct{ text string }
 
-func (m textMatcher) match(o operand, _ time.Time) Truth {
+func (m *textMatcher) match(o operand, _ time.Time) Truth {
 	switch o.kind {
 	case text:
 		return truth(o.text == m.text || lowerEqual(o.text, m.text))
@@ -57,31 +61,31 @@ func (m textMatcher) match(o operand, _ time.Time) Truth {
 
 // exactMatcher compares with every text of a list at once.
 type exactMatcher struct {
-	few   []string            // in lower case, as long as there are few
-	texts map[string]struct{} // in lower case, all of them, once there are many
+	few   []string            // in lower case, if there are few
+	texts map[string]struct{} // in lower case, if there are many
 	open  bool                // the list has an element whose text is not settled
 }
 
 // manyTexts is the length from which a list is searched by its hash.
 const manyTexts = 8
 
+func newExactMatcher(length int) exactMatcher {
+	if length < manyTexts {
+		return exactMatcher{few: make([]string, 0, length)}
+	}
+	return exactMatcher{texts: make(map[string]struct{}, length)}
+}
+
 func (m *exactMatcher) add(s string) {
-	switch {
-	case m.texts != nil:
+	if m.texts != nil {
 		m.texts[s] = struct{}{}
-	case len(m.few) < manyTexts:
+	} else {
 		m.few = append(m.few, s)
-	default:
-		m.texts = map[string]struct{}{s: {}}
-		for _, t := range m.few {
-			m.texts[t] = struct{}{}
-		}
-		m.few = nil
 	}
 }
 
 // find looks up a text in lower case.
-func (m exactMatcher) find(lower []byte) bool {
+func (m *exactMatcher) find(lower []byte) bool {
 	if m.texts != nil {
 		_, ok := m.texts[string(lower)]
 		return ok
@@ -94,7 +98,7 @@ func (m exactMatcher) find(lower []byte) bool {
 	return false
 }
 
-func (m exactMatcher) match(o operand, _ time.Time) Truth {
+func (m *exactMatcher) match(o operand, _ time.Time) Truth {
 	found, ok := m.has(o)
 	switch {
 	case found:
@@ -108,7 +112,7 @@ func (m exactMatcher) match(o operand, _ time.Time) Truth {
 
 // has reports whether an operand's text is in the list. ok is false if the
 // operand has no settled text.
-func (m exactMatcher) has(o operand) (found, ok bool) {
+func (m *exactMatcher) has(o operand) (found, ok bool) {
 	var stack [128]byte
 	switch {
 	case o.kind == text:
@@ -123,9 +127,9 @@ func (m exactMatcher) has(o operand) (found, ok bool) {
 // appendNumber prints a number in lower case.
 func appendNumber(b []byte, o operand) []byte {
 	if o.kind == integer {
-		return strconv.AppendInt(b, o.int, 10)
+		return strconv.AppendInt(b, o.int(), 10)
 	}
-	return appendFloat(b, o.num)
+	return appendFloat(b, o.float())
 }
 
 // lowerEqual reports whether the lower case of s is lower.
@@ -153,7 +157,7 @@ func (m truthyMatcher) match(o operand, _ time.Time) Truth {
 	case text:
 		return truth(equalASCII(o.text, "true") == m.want)
 	case composite:
-		return truth(truthy(o.tree) == m.want)
+		return truth(truthy(flagdef.Value(o.text)) == m.want)
 	default:
 		return truth(!m.want)
 	}

@@ -36,6 +36,9 @@ func (e *evaluation) answer(f *flag) Answer {
 
 // visible reports whether a flag is for the subject's runtime and contexts.
 func (e *evaluation) visible(f *flag) Truth {
+	if f.unrestricted {
+		return True
+	}
 	if f.deleted {
 		return False
 	}
@@ -136,7 +139,9 @@ func (e *evaluation) enrollment(f *flag, o *outcomes) (decided bool) {
 	if possible == Unknown {
 		e.note(Missing{Kind: PersonProperty, Name: f.enrollment})
 	}
-	e.trace.enrollment(f, p, possible)
+	if e.trace != nil {
+		e.trace.enrollment(f, p, possible)
+	}
 	return possible == True
 }
 
@@ -158,7 +163,9 @@ func (e *evaluation) heldOut(f *flag) Truth {
 		hash = bucket("holdout-", id, "")
 		result = truth(within(hash, f.holdout.percentage))
 	}
-	e.trace.holdout(f, id, hash, result)
+	if e.trace != nil {
+		e.trace.holdout(f, id, hash, result)
+	}
 	return result
 }
 
@@ -171,13 +178,17 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 	for i := range f.conditions {
 		c := &f.conditions[i]
 		index := int32(i)
-		e.trace.condition(c, i)
+		if e.trace != nil {
+			e.trace.condition(c, i)
+		}
 
 		left := uint8(0) // the reasons for which the walk may go on
 		grouped := e.hasGroup(c.aggregation)
 		switch grouped {
 		case False:
-			e.trace.noGroup()
+			if e.trace != nil {
+				e.trace.noGroup()
+			}
 			reasons.note(1<<ReasonNoGroupType, index)
 			continue
 		case Unknown:
@@ -185,7 +196,9 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 			left |= 1 << ReasonNoGroupType
 		}
 		matched := e.filters(c)
-		e.trace.filtered(matched)
+		if e.trace != nil {
+			e.trace.filtered(matched)
+		}
 		if matched != True {
 			left |= 1 << ReasonNoConditionMatch
 		}
@@ -201,7 +214,9 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 			case in == True:
 			case f.earlyExit:
 				o.add(off, ReasonOutOfRollout, index)
-				e.trace.earlyExit()
+				if e.trace != nil {
+					e.trace.earlyExit()
+				}
 			default:
 				left |= 1 << ReasonOutOfRollout
 			}
@@ -219,7 +234,9 @@ func (e *evaluation) filters(c *condition) Truth {
 	result := True
 	for i := range c.filters {
 		t := e.filter(&c.filters[i])
-		e.trace.filter(e, &c.filters[i], t)
+		if e.trace != nil {
+			e.trace.filter(e, &c.filters[i], t)
+		}
 		switch t {
 		case False:
 			if e.trace == nil {
@@ -249,12 +266,16 @@ func (e *evaluation) rollout(c *condition, h *hashes) Truth {
 			return False // an empty distinct id would be in a rollout of 0 %
 		}
 		e.noteIdentifier(h.flag, c.aggregation)
-		e.trace.rollout(c, id, 0, Unknown)
+		if e.trace != nil {
+			e.trace.rollout(c, id, 0, Unknown)
+		}
 		return Unknown
 	}
 	hash := h.rollout(id)
 	in := truth(within(hash, c.percentage))
-	e.trace.rollout(c, id, hash, in)
+	if e.trace != nil {
+		e.trace.rollout(c, id, hash, in)
+	}
 	return in
 }
 
@@ -280,7 +301,9 @@ func (e *evaluation) values(c *condition, h *hashes, index int32, o *outcomes) {
 	switch {
 	case c.pinned != noValue:
 		o.add(c.pinned, ReasonConditionMatch, index)
-		e.trace.pinned(f, c.pinned)
+		if e.trace != nil {
+			e.trace.pinned(f, c.pinned)
+		}
 		return
 	case len(f.variants) == 0:
 		o.add(on, ReasonConditionMatch, index)
@@ -291,7 +314,9 @@ func (e *evaluation) values(c *condition, h *hashes, index int32, o *outcomes) {
 		hash := h.variant(id)
 		v := f.hashed(hash)
 		o.add(v, ReasonConditionMatch, index)
-		e.trace.variant(f, id, hash, v)
+		if e.trace != nil {
+			e.trace.variant(f, id, hash, v)
+		}
 		return
 	}
 	e.noteIdentifier(f, c.aggregation)

@@ -58,9 +58,8 @@ func (s *Set) Explain(key string, subject *Subject) *Explanation {
 // that is shown without what is in it.
 const maxTraced = 5000
 
-// trace builds an Explanation while a flag is evaluated. All its methods do
-// nothing on a nil trace, which is what an evaluation carries unless it is
-// being explained.
+// trace builds an Explanation while a flag is evaluated. An evaluation that is
+// not being explained has none.
 type trace struct {
 	Explanation
 	budget int
@@ -112,9 +111,6 @@ func (t *trace) stop(f *flag) string {
 }
 
 func (t *trace) enrollment(f *flag, p operand, outcome Truth) {
-	if t == nil {
-		return
-	}
 	seen, _ := p.string()
 	t.EarlyAccess = &FilterTrace{
 		Type: "person", Key: f.enrollment, Operator: "is_set",
@@ -123,9 +119,6 @@ func (t *trace) enrollment(f *flag, p operand, outcome Truth) {
 }
 
 func (t *trace) holdout(f *flag, id string, hash float64, outcome Truth) {
-	if t == nil {
-		return
-	}
 	t.Holdout = &BucketTrace{
 		Identifier: id, Hash: hash, Percentage: f.holdout.percentage, Outcome: outcome,
 		Variant: f.values[f.holdout.value].variant,
@@ -133,9 +126,6 @@ func (t *trace) holdout(f *flag, id string, hash float64, outcome Truth) {
 }
 
 func (t *trace) condition(c *condition, index int) {
-	if t == nil {
-		return
-	}
 	about := "person"
 	if c.aggregation != nil {
 		if about = c.aggregation.name; about == "" {
@@ -149,17 +139,12 @@ func (t *trace) condition(c *condition, index int) {
 func (t *trace) current() *ConditionTrace { return &t.Conditions[len(t.Conditions)-1] }
 
 func (t *trace) noGroup() {
-	if t != nil {
-		c := t.current()
-		c.Outcome = False
-		c.Note = "The call has no group of type " + c.Aggregation + "."
-	}
+	c := t.current()
+	c.Outcome = False
+	c.Note = "The call has no group of type " + c.Aggregation + "."
 }
 
 func (t *trace) filtered(outcome Truth) {
-	if t == nil {
-		return
-	}
 	c := t.current()
 	c.Outcome = outcome
 	switch {
@@ -175,36 +160,23 @@ func (t *trace) filtered(outcome Truth) {
 }
 
 func (t *trace) rollout(c *condition, id string, hash float64, outcome Truth) {
-	if t == nil {
-		return
-	}
 	t.current().Rollout = &BucketTrace{Identifier: id, Hash: hash, Percentage: c.percentage, Outcome: outcome}
 }
 
 func (t *trace) pinned(f *flag, value int16) {
-	if t != nil {
-		t.current().Pinned = f.values[value].variant
-	}
+	t.current().Pinned = f.values[value].variant
 }
 
 func (t *trace) variant(f *flag, id string, hash float64, value int16) {
-	if t == nil {
-		return
-	}
 	t.current().Variant = &BucketTrace{Identifier: id, Hash: hash, Outcome: True, Variant: f.values[value].variant}
 }
 
 func (t *trace) earlyExit() {
-	if t != nil {
-		t.current().Note += " Outside the rollout the flag exits early."
-	}
+	t.current().Note += " Outside the rollout the flag exits early."
 }
 
 // filter adds a filter to the condition that is being evaluated.
 func (t *trace) filter(e *evaluation, f *filter, outcome Truth) {
-	if t == nil {
-		return
-	}
 	quiet := evaluation{set: e.set, subject: e.subject, memory: e.memory}
 	c := t.current()
 	c.Filters = append(c.Filters, t.traceFilter(&quiet, f, outcome, 0))

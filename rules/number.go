@@ -20,11 +20,11 @@ func ordering(holds func(property, bound float64) bool) func(*compiler, flagdef.
 		if !ok || !(holds(bound, bound) || holds(math.Inf(-1), bound) || holds(math.Inf(1), bound)) {
 			return constant(False) // nothing is above infinity, or in any order to NaN
 		}
-		return varies(orderMatcher{holds, bound}, False)
+		return varies(&orderMatcher{holds, bound}, False)
 	}
 }
 
-func (m orderMatcher) match(o operand, _ time.Time) Truth {
+func (m *orderMatcher) match(o operand, _ time.Time) Truth {
 	if o.kind == undefined {
 		return Unknown
 	}
@@ -48,7 +48,7 @@ func compileBetween(v flagdef.Value, outside bool) comparison {
 	if !ok1 || !ok2 || math.IsNaN(low) || math.IsNaN(high) || low > high {
 		return malformedRange(outside)
 	}
-	return varies(betweenMatcher{low, high, outside}, truth(outside))
+	return varies(&betweenMatcher{low, high, outside}, truth(outside))
 }
 
 // malformedRange never matches a property. Whether not_between looks at its
@@ -61,7 +61,7 @@ func malformedRange(outside bool) comparison {
 	return c
 }
 
-func (m betweenMatcher) match(o operand, _ time.Time) Truth {
+func (m *betweenMatcher) match(o operand, _ time.Time) Truth {
 	x, ok := o.numeric()
 	switch {
 	case o.kind == undefined, !ok && m.outside:

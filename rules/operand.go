@@ -10,13 +10,11 @@ import (
 )
 
 // operand is a property's value as the server sees it after the JSON of a
-// request has been parsed.
+// request has been parsed. It is small enough to travel in registers.
 type operand struct {
 	kind operandKind
-	text string  // content of a string; text of a number or composite, where it was made
-	num  float64 // a number, or a numeric text (see numeric)
-	int  int64   // an integer
-	tree flagdef.Value
+	text string // the content of a string; the digits of an unsigned; the JSON of a composite
+	bits uint64 // an integer, or the bits of a float
 }
 
 type operandKind uint8
@@ -28,10 +26,10 @@ const (
 	boolTrue
 	boolFalse
 	text
-	integer  // in int
-	unsigned // an integer above the int64 range; in text and num
+	integer
+	unsigned // an integer above the int64 range
 	float
-	composite // array or object; in tree
+	composite // array or object
 )
 
 // operandOf reads a value of a Subject. Strings and numbers, which is what
@@ -87,14 +85,19 @@ func boolOperand(b bool) operand {
 }
 
 func intOperand(n int64) operand {
-	return operand{kind: integer, int: n, num: float64(n)}
+	return operand{kind: integer, bits: uint64(n)}
 }
+
+func floatOperand(x float64) operand { return operand{kind: float, bits: math.Float64bits(x)} }
+
+func (o operand) int() int64     { return int64(o.bits) }
+func (o operand) float() float64 { return math.Float64frombits(o.bits) }
 
 func uintOperand(n uint64) operand {
 	if n <= math.MaxInt64 {
 		return intOperand(int64(n))
 	}
-	return operand{kind: unsigned, text: strconv.FormatUint(n, 10), num: float64(n)}
+	return operand{kind: unsigned, text: strconv.FormatUint(n, 10), bits: n}
 }
 
 // goFloat is a Go float as encoding/json writes it: float64(1) travels as the
@@ -110,7 +113,7 @@ func goFloat(x float64, bits int) operand {
 	case bits == 32:
 		return numberOperand(strconv.FormatFloat(x, 'g', -1, 32))
 	default:
-		return operand{kind: float, num: x}
+		return floatOperand(x)
 	}
 }
 
@@ -127,7 +130,7 @@ func numberOperand(s string) operand {
 	if err != nil || !validNumber(s) {
 		return operand{kind: undefined}
 	}
-	return operand{kind: float, num: x}
+	return floatOperand(x)
 }
 
 // validNumber reports whether s is a JSON number; a json.Number may hold
@@ -148,7 +151,7 @@ func valueOperand(v flagdef.Value) operand {
 	case flagdef.String:
 		return operand{kind: text, text: v.Text()}
 	default:
-		return operand{kind: composite, tree: v}
+		return operand{kind: composite, text: string(v)}
 	}
 }
 
@@ -183,11 +186,11 @@ func (o operand) string() (s string, ok bool) {
 	case text, unsigned:
 		return o.text, true
 	case integer:
-		return strconv.FormatInt(o.int, 10), true
+		return strconv.FormatInt(o.int(), 10), true
 	case float:
-		return string(appendFloat(nil, o.num)), true
+		return string(appendFloat(nil, o.float())), true
 	case composite:
-		b, ok := appendJSON(nil, o.tree)
+		b, ok := appendJSON(nil, flagdef.Value(o.text))
 		return string(b), ok
 	default:
 		return "", false
@@ -198,8 +201,12 @@ func (o operand) string() (s string, ok bool) {
 // in its float grammar.
 func (o operand) numeric() (x float64, ok bool) {
 	switch o.kind {
-	case integer, unsigned, float:
-		return o.num, true
+	case integer:
+		return float64(o.int()), true
+	case unsigned:
+		return float64(o.bits), true
+	case float:
+		return o.float(), true
 	case text:
 		return parseFloat(o.text)
 	default:

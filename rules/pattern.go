@@ -23,7 +23,7 @@ func compileRegex(v flagdef.Value, negated bool) comparison {
 	pattern, verdict := regex.Compile(text)
 	switch verdict {
 	case regex.Usable:
-		return varies(patternMatcher{pattern, negated}, truth(negated))
+		return varies(&patternMatcher{pattern, negated}, truth(negated))
 	case regex.Broken:
 		c := constant(False)
 		if negated {
@@ -38,7 +38,7 @@ func compileRegex(v flagdef.Value, negated bool) comparison {
 	}
 }
 
-func (m patternMatcher) match(o operand, _ time.Time) Truth {
+func (m *patternMatcher) match(o operand, _ time.Time) Truth {
 	s, ok := o.string()
 	if !ok {
 		return Unknown

@@ -56,7 +56,7 @@ func (e *evaluation) groupProperty(groupType, key string) (operand, propertyStat
 }
 
 func sameScalar(a, b operand) bool {
-	return a.kind == b.kind && a.kind != composite && a.text == b.text && a.num == b.num && a.int == b.int
+	return a == b && a.kind != composite
 }
 
 // filter evaluates one filter.
@@ -65,6 +65,10 @@ func (e *evaluation) filter(f *filter) Truth {
 	switch {
 	case f.settled:
 	case f.kind == personFilter:
+		if s, ok := e.subject.PersonProperties[f.key].(string); ok { // as most are
+			t = f.match(operand{kind: text, text: validUTF8(s)}, e.subject.Now)
+			break
+		}
 		p, state := e.personProperty(f.key)
 		t = e.compare(f, p, state)
 	case f.kind == groupFilter:

@@ -233,11 +233,11 @@ func semantic(test semverTest) func(*compiler, flagdef.Value) comparison {
 		case hugeVersion:
 			return undecidable(FilterValue, s)
 		}
-		return varies(semverMatcher{test, bound}, False)
+		return varies(&semverMatcher{test, bound}, False)
 	}
 }
 
-func (m semverMatcher) match(o operand, _ time.Time) Truth {
+func (m *semverMatcher) match(o operand, _ time.Time) Truth {
 	v, ok := propertyVersion(o)
 	if ok != True {
 		return ok

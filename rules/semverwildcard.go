@@ -32,7 +32,7 @@ func semverWildcard(_ *compiler, v flagdef.Value) comparison {
 	case hugeVersion:
 		return undecidable(FilterValue, s)
 	}
-	return varies(m, False)
+	return varies(&m, False)
 }
 
 // requirementSyntax reports whether s uses what Rust's version requirements
@@ -78,7 +78,7 @@ func parseWildcard(s string) (m wildcardMatcher, state versionState) {
 	return m, validVersion
 }
 
-func (m wildcardMatcher) match(o operand, _ time.Time) Truth {
+func (m *wildcardMatcher) match(o operand, _ time.Time) Truth {
 	v, ok := propertyVersion(o)
 	if ok != True {
 		return ok

@@ -39,6 +39,7 @@ type flag struct {
 	matchAll      bool
 	active        bool
 	deleted       bool
+	unrestricted  bool // for every runtime and context, and not deleted
 	encrypted     bool
 	hasExperiment bool
 	earlyExit     bool
@@ -119,10 +120,11 @@ func (s *Set) Evaluate(key string, subject *Subject) Answer {
 	}
 	e := evaluation{set: s, subject: subject}
 	f := &s.flags[i]
-	if f.heavy {
-		e.remember()
-		defer e.forget()
+	if !f.heavy {
+		return e.answer(f)
 	}
+	e.remember()
+	defer e.forget()
 	return e.answer(f)
 }
 

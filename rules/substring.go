@@ -13,10 +13,6 @@ type substringMatcher struct {
 	needles []string // folded
 }
 
-func contains(s, needle string) bool { return strings.Contains(s, needle) }
-func prefix(s, needle string) bool   { return strings.HasPrefix(s, needle) }
-func suffix(s, needle string) bool   { return strings.HasSuffix(s, needle) }
-
 // one takes a filter value whole; many takes an array apart.
 func one(v flagdef.Value) []flagdef.Value { return []flagdef.Value{v} }
 
@@ -43,23 +39,44 @@ func substring(how func(s, needle string) bool, split func(flagdef.Value) []flag
 		if len(m.needles) == 0 {
 			return constant(False)
 		}
-		return varies(m, False)
+		return varies(&m, False)
 	}
 }
 
-func (m substringMatcher) match(o operand, _ time.Time) Truth {
+func (m *substringMatcher) match(o operand, _ time.Time) Truth {
 	s, ok := o.string()
 	if !ok {
 		return Unknown
 	}
-	return m.find(lowerASCII(s))
-}
-
-func (m substringMatcher) find(s string) Truth {
 	for _, needle := range m.needles {
 		if m.how(s, needle) {
 			return True
 		}
 	}
 	return False
+}
+
+// contains, prefix and suffix fold s; the needle is in lower case.
+
+func contains(s, needle string) bool {
+	switch {
+	case !hasUpperASCII(s):
+		return strings.Contains(s, needle)
+	case len(s) > 1<<10: // where folding a copy is cheaper than comparing at each place
+		return strings.Contains(lowerASCII(s), needle)
+	}
+	for i := 0; i+len(needle) <= len(s); i++ {
+		if equalASCII(s[i:i+len(needle)], needle) {
+			return true
+		}
+	}
+	return false
+}
+
+func prefix(s, needle string) bool {
+	return len(s) >= len(needle) && equalASCII(s[:len(needle)], needle)
+}
+
+func suffix(s, needle string) bool {
+	return len(s) >= len(needle) && equalASCII(s[len(s)-len(needle):], needle)
 }
