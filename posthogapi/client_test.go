@@ -369,9 +369,12 @@ func TestCancel(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	c := newClient(t, posthogapi.Config{Host: "http://" + l.Addr().String()})
 	ctx, cancel := context.WithCancel(t.Context())
+	returned, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		conn, err := l.Accept()
 		cancel()
+		<-returned // closing at once could reach the client before the cancellation
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -379,6 +382,8 @@ func TestCancel(t *testing.T) {
 	if _, err := c.Definitions(ctx, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
+	close(returned)
+	<-ended
 }
 
 func TestKeyRotation(t *testing.T) {
