@@ -97,7 +97,6 @@ func loading(name string, body []byte, flags int) row {
 			withHogflags := heapInUse()
 			runtime.KeepAlive(set)
 
-			set = nil
 			before2 := heapInUse()
 			empty.serve(body)
 			if err := errors.Join(empty.reload(), empty.loaded()); err != nil {

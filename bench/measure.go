@@ -89,10 +89,10 @@ func measure(r row, floor contender, e effort) (result, error) {
 	}
 
 	res := result{
-		Row:             r.name,
-		HogflagsNS:      median(times[0]) * float64(max(r.workers, 1)),
-		PosthogGoNS:     median(times[1]) * float64(max(r.workers, 1)),
-		FloorNS:         median(times[2]),
+		Row:         r.name,
+		HogflagsNS:  median(times[0]) * float64(max(r.workers, 1)),
+		PosthogGoNS: median(times[1]) * float64(max(r.workers, 1)),
+		FloorNS:     median(times[2]),
 		// What other goroutines allocate meanwhile can only add.
 		Allocs:          slices.Min(allocs[0]),
 		PosthogGoAllocs: slices.Min(allocs[1]),

@@ -261,7 +261,7 @@ func TestLog(t *testing.T) {
 func TestMassLossIsAcceptedAndReported(t *testing.T) {
 	document := func(keys string) []byte {
 		var flags []string
-		for _, k := range strings.Fields(keys) {
+		for k := range strings.FieldsSeq(keys) {
 			flags = append(flags, `{"active":true,"filters":{},"key":"`+k+`"}`)
 		}
 		return []byte(`{"flags":[` + strings.Join(flags, ",") + `]}`)

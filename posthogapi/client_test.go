@@ -83,7 +83,7 @@ func TestDefinitionsRequest(t *testing.T) {
 	var got *http.Request
 	srv := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r
-		fmt.Fprint(w, `{"flags":[]}`)
+		_, _ = fmt.Fprint(w, `{"flags":[]}`)
 	})
 	c := newClient(t, posthogapi.Config{Host: srv.URL + "/ingest/", ProjectToken: "phc_a&b", SecretKey: " phs_k\n"})
 	if _, err := c.Definitions(t.Context(), `W/"0123 as-is"`); err != nil {
@@ -127,7 +127,7 @@ func TestLegacyPath(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
-		fmt.Fprint(w, `{"flags":[]}`)
+		_, _ = fmt.Fprint(w, `{"flags":[]}`)
 	})
 	const modern, legacy = "/flags/definitions", "/api/feature_flag/local_evaluation/"
 	c := newClient(t, posthogapi.Config{Host: srv.URL})
@@ -369,9 +369,12 @@ func TestCancel(t *testing.T) {
 	defer func() { _ = l.Close() }()
 	c := newClient(t, posthogapi.Config{Host: "http://" + l.Addr().String()})
 	ctx, cancel := context.WithCancel(t.Context())
+	returned, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		conn, err := l.Accept()
 		cancel()
+		<-returned // closing at once could reach the client before the cancellation
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -379,6 +382,8 @@ func TestCancel(t *testing.T) {
 	if _, err := c.Definitions(ctx, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
+	close(returned)
+	<-ended
 }
 
 func TestKeyRotation(t *testing.T) {

@@ -14,27 +14,28 @@ import (
 type Kind uint8
 
 const (
-	// Unreachable: no whole answer came (DNS, dial, TLS, timeout, cut off),
-	// or no request could be sent. Also the kind of any error that is not a
-	// *StatusError.
+	// Unreachable means that no whole answer came (DNS, dial, TLS, timeout,
+	// cut off), or that no request could be sent. It is also the kind of any
+	// error that is not a *StatusError.
 	Unreachable Kind = iota
-	// Unauthorized: the token or the key is not valid (401).
+	// Unauthorized means that the token or the key is not valid (401).
 	Unauthorized
-	// Forbidden: the key is valid but lacks the scope (403).
+	// Forbidden means that the key is valid but lacks the scope (403).
 	Forbidden
-	// QuotaLimited: the project has used up its flag requests (402).
+	// QuotaLimited means that the project has used up its flag requests (402).
 	QuotaLimited
-	// RateLimited: too many requests in too short a time (429).
+	// RateLimited means too many requests in too short a time (429).
 	RateLimited
-	// Unavailable: the server cannot answer for now (5xx, 408).
+	// Unavailable means that the server cannot answer for now (5xx, 408).
 	Unavailable
-	// Rejected: the server refuses the request for another reason (other 4xx).
+	// Rejected means that the server refuses the request for another reason
+	// (other 4xx).
 	Rejected
-	// NotPostHog: what answered is not PostHog or not its definitions
-	// endpoint (a login page, a redirect to elsewhere, a path that is not
-	// there).
+	// NotPostHog means that what answered is not PostHog or not its
+	// definitions endpoint (a login page, a redirect to elsewhere, a path that
+	// is not there).
 	NotPostHog
-	// TooLarge: the body exceeds [Config.MaxBodyBytes].
+	// TooLarge means that the body exceeds [Config.MaxBodyBytes].
 	TooLarge
 )
 

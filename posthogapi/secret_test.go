@@ -96,11 +96,11 @@ func TestErrorsHideKey(t *testing.T) {
 	echo := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"type":"t","code":"c","detail":"you sent %s"}`, r.Header.Get("Authorization"))
+			_, _ = fmt.Fprintf(w, `{"type":"t","code":"c","detail":"you sent %s"}`, r.Header.Get("Authorization"))
 		}
 	}
 	plain := func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "you sent %s", r.Header.Get("Authorization"))
+		_, _ = fmt.Fprintf(w, "you sent %s", r.Header.Get("Authorization"))
 	}
 	for name, handler := range map[string]http.HandlerFunc{"401": echo(401), "503": echo(503), "200 with text": plain} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestRedirects(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/moved" {
-					fmt.Fprintf(w, `{"flags":[],"key":%q}`, r.Header.Get("Authorization"))
+					_, _ = fmt.Fprintf(w, `{"flags":[],"key":%q}`, r.Header.Get("Authorization"))
 					return
 				}
 				w.Header().Set("Location", tt.to)

@@ -31,7 +31,7 @@ func TestDemoServe(t *testing.T) {
 	for lines.Scan() {
 		text := strings.TrimSpace(lines.Text())
 		if export, ok := strings.CutPrefix(text, "export "); ok {
-			for _, variable := range strings.Fields(export) {
+			for variable := range strings.FieldsSeq(export) {
 				name, value, _ := strings.Cut(variable, "=")
 				t.Setenv(name, value)
 			}

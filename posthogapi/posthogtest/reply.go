@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -99,9 +100,7 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 
 func (r reply) write(w http.ResponseWriter, req *http.Request, truncate bool) {
 	h := w.Header()
-	for name, values := range r.header {
-		h[name] = values
-	}
+	maps.Copy(h, r.header)
 	body := r.body
 	if len(body) > 0 {
 		h.Set("Content-Type", r.contentType)

@@ -1,0 +1,60 @@
+# Every target says what it does: make help.
+
+FUZZTIME ?= 1m
+TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the hogflags binary into bin/
+	go build -o bin/ ./cmd/hogflags
+
+.PHONY: demo
+demo: ## Watch a client follow a flag change: no account, no network
+	go run ./cmd/hogflags demo
+
+.PHONY: test
+test: ## Run all tests
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests under the race detector, the generated ones with fewer samples
+	go test -race -short -skip '[aA]llocat(ions|es)' ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m) each
+	bash .ci/fuzz $(FUZZTIME)
+
+.PHONY: fmt
+fmt: ## Format the code
+	gofmt -w .
+
+.PHONY: lint
+lint: ## Run the linters on every module (building them takes minutes, once)
+	$(TOOL) golangci-lint run ./...
+	cd bench && $(TOOL) golangci-lint run ./...
+	$(TOOL) staticcheck -tags hogflags_small -checks inherit,-U1000 ./rules/...
+
+.PHONY: check
+check: lint ## Check formatting, vet, lint, and that go.mod files are tidy
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted (make fmt):" $$files; exit 1; }
+	go vet ./...
+	cd bench && go vet ./...
+	@for module in . bench tools; do (cd $$module && go mod tidy -diff) || exit 1; done
+
+.PHONY: wasm
+wasm: ## Build the evaluator for WebAssembly, with and without its backtracking machine
+	GOOS=wasip1 GOARCH=wasm go build ./rules
+	GOOS=wasip1 GOARCH=wasm go build -tags hogflags_small ./rules
+
+.PHONY: bench
+bench: ## Measure beside posthog-go; writes bench/results.json and docs/performance.md
+	cd bench && go run . -out results.json -table ../docs/performance.md
+
+.PHONY: ci
+ci: ## Run everything that a change has to pass (about half an hour)
+	bash .ci/run

@@ -1,0 +1,34 @@
+// Command quickstart asks for one flag, twice.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	"github.com/hogflags/hogflags"
+)
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	client, err := hogflags.New(ctx, hogflags.Config{
+		Host:         os.Getenv("POSTHOG_HOST"),            // empty: PostHog Cloud in the US
+		ProjectToken: os.Getenv("POSTHOG_PROJECT_API_KEY"), // phc_…
+		SecretKey:    os.Getenv("POSTHOG_SECRET_KEY"),      // phs_… or phx_…
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.WaitUntilReady(ctx); err != nil {
+		log.Print(err) // calls get ErrNotReady until there are definitions
+	}
+
+	ada := hogflags.Subject{DistinctID: "ada"}
+	fmt.Println(client.IsFeatureEnabled(ctx, "pro-export", ada))
+	ada.PersonProperties = map[string]any{"plan": "pro"}
+	fmt.Println(client.IsFeatureEnabled(ctx, "pro-export", ada))
+}
