@@ -6,11 +6,12 @@ import (
 )
 
 // Limits on a document. PostHog's own server reads JSON no deeper than
-// MaxDepth, and its documents are far below MaxBytes; both exist so that a
+// MaxDepth, and its documents are far below the others; they exist so that a
 // broken upstream cannot exhaust a process.
 const (
-	MaxBytes = 256 << 20 // size of a document
-	MaxDepth = 128       // levels of arrays and objects, counted from the root
+	MaxBytes    = 256 << 20 // size of a document
+	MaxDepth    = 128       // levels of arrays and objects, counted from the root
+	MaxVariants = 1000      // variants of a flag
 )
 
 // Definitions is a parsed definitions document. It refers to the bytes that it

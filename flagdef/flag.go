@@ -1,5 +1,7 @@
 package flagdef
 
+import "fmt"
+
 // Flag is one feature flag as the document defines it.
 type Flag struct {
 	Key     string
@@ -279,6 +281,9 @@ func (d *decoder) multivariate() (variants []Variant) {
 		}
 		d.in("variants", func() {
 			d.each(func(int) { variants = append(variants, d.variant()) })
+			if len(variants) > MaxVariants {
+				d.fail(fmt.Sprintf("%d variants are more than %d", len(variants), MaxVariants))
+			}
 		})
 	}
 	return variants
@@ -304,7 +309,7 @@ func (d *decoder) variant() (v Variant) {
 			d.skip()
 		}
 	}
-	if complete < 2 {
+	if complete < 2 || v.Key == "" {
 		d.fail("a variant needs a key and a rollout_percentage")
 	}
 	return v

@@ -127,6 +127,8 @@ func TestParse_unusableFlag(t *testing.T) {
 		"active is missing": {`"filters":{}`, `flags[1].active: a flag must say whether it is active`},
 		"active is text":    {`"active":"yes"`, `flags[1].active: want a boolean, found a string`},
 		"variant no share":  {`"active":true,"filters":{"multivariate":{"variants":[{"key":"a"}]}}`, `flags[1].filters.multivariate.variants[0]: a variant needs a key and a rollout_percentage`},
+		"variant empty key": {`"active":true,"filters":{"multivariate":{"variants":[{"key":"","rollout_percentage":1}]}}`, `flags[1].filters.multivariate.variants[0]: a variant needs a key`},
+		"many variants":     {`"active":true,"filters":{"multivariate":{"variants":[` + strings.Repeat(`{"key":"a","rollout_percentage":1},`, flagdef.MaxVariants) + `{"key":"b","rollout_percentage":1}]}}`, `1001 variants are more than 1000`},
 		"holdout no id":     {`"active":true,"filters":{"holdout":{"exclusion_percentage":1}}`, `flags[1].filters.holdout: a holdout needs an id`},
 		"rules format":      {`"active":true,"filters":{"version":2}`, `flags[1].filters.version: this version`},
 		"bucketing":         {`"active":true,"bucketing_identifier":"email"`, `flags[1].bucketing_identifier: unknown value email`},

@@ -12,7 +12,7 @@ import (
 type Finding struct {
 	Severity Severity
 	Flag     string // the flag's key, "" for the document
-	Path     string // where, as a JSON path from the flag or from the document
+	Path     string // where, as a JSON path from the flag, or from the document if there is no flag
 	Code     string // what, in a form that does not change: "dead-condition"
 	Message  string
 }
@@ -66,7 +66,8 @@ func (c *checker) add(severity Severity, path, code, format string, args ...any)
 func (c *checker) check(f *flag) {
 	c.flag, c.cohorts = f, map[int32]bool{}
 	if p := f.problem; p != nil {
-		c.add(Error, p.Path, "unusable-flag", "%s; the flag is inconclusive", p.What)
+		_, path, _ := strings.Cut(p.Path, ".") // what follows flags[i]
+		c.add(Error, path, "unusable-flag", "%s; the flag is inconclusive", p.What)
 		return
 	}
 	c.checkVariants()

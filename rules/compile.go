@@ -127,18 +127,15 @@ func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 	}
 }
 
-// maxVariants bounds the variants of a flag. PostHog's own limit is far lower.
-const maxVariants = 1000
-
 // compileValues lists what the flag can evaluate to.
 func (c *compiler) compileValues(f *flag, def *flagdef.Flag) {
+	if f.problem != nil {
+		return // a flag with a problem is not evaluated; it may have any number of variants
+	}
 	f.values = append(make([]value, 0, 2+len(def.Variants)),
 		value{}, value{payload: payload(def, "true")})
 	limit := 0.0
 	for _, v := range def.Variants {
-		if v.Key == "" && f.problem == nil {
-			f.problem = &flagdef.Problem{Flag: f.key, Path: "filters.multivariate.variants", What: "a variant has an empty key"}
-		}
 		limit += v.Percentage / 100
 		f.variants = append(f.variants, variant{limit: limit, value: f.addValue(def, v.Key)})
 	}
@@ -162,10 +159,6 @@ func (c *compiler) compileValues(f *flag, def *flagdef.Flag) {
 func (f *flag) addValue(def *flagdef.Flag, key string) int16 {
 	if v := f.valueOf(key); v != noValue {
 		return v
-	}
-	if len(f.values) > maxVariants {
-		f.problem = &flagdef.Problem{Flag: f.key, Path: "filters.multivariate.variants", What: "too many variants"}
-		return off
 	}
 	f.values = append(f.values, value{variant: key, payload: payload(def, key)})
 	return int16(len(f.values) - 1)

@@ -1,0 +1,115 @@
+package rules
+
+// conditions walks the conditions in their stored order. What is not known
+// splits the walk: the outcomes of one way are added to o, and the other goes
+// on.
+func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
+	reasons := startOffReasons()
+	var hash rolloutHash
+	for i := range f.conditions {
+		c := &f.conditions[i]
+		index := int32(i)
+		if e.trace != nil {
+			e.trace.condition(c, i)
+		}
+
+		left := uint8(0) // the reasons for which the walk may go on
+		if c.aggregation != nil {
+			switch e.hasGroup(c.aggregation) {
+			case False:
+				if e.trace != nil {
+					e.trace.noGroup()
+				}
+				reasons.note(1<<ReasonNoGroupType, index)
+				continue
+			case Unknown:
+				e.noteIdentifier(f, c.aggregation)
+				left |= 1 << ReasonNoGroupType
+			}
+		}
+		matched := e.filters(c)
+		if e.trace != nil {
+			e.trace.filtered(matched)
+		}
+		if matched != True {
+			left |= 1 << ReasonNoConditionMatch
+		} else if i == len(f.conditions)-1 && e.last(f, c, &hash, index, o) {
+			return
+		}
+		if matched != False {
+			in := True
+			if c.percentage < 100 || f.byDevice {
+				in = e.rollout(f, c, &hash)
+			}
+			if matched == Unknown && (in != False || f.earlyExit) {
+				e.noteFilters(c.filters)
+			}
+			if in != False {
+				e.values(f, c, index, o)
+			}
+			switch {
+			case in == True:
+			case f.earlyExit:
+				o.add(off, ReasonOutOfRollout, index)
+				if e.trace != nil {
+					e.trace.earlyExit()
+				}
+			default:
+				left |= 1 << ReasonOutOfRollout
+			}
+		}
+		if left == 0 || o.many && e.enough(whole) {
+			return
+		}
+		reasons.note(left, index)
+	}
+	reasons.addTo(o)
+}
+
+// last decides a flag by its last condition, whose filters match, if nothing
+// but the rollout is open. Whether the subject is in or out, the condition is
+// the one that counts: no other reason ranks above being out of a rollout. The
+// hash is a coin toss, and a processor that has to guess a branch on it loses
+// as much time as the rest of an evaluation takes, so there is none.
+func (e *evaluation) last(f *flag, c *condition, h *rolloutHash, index int32, o *outcomes) bool {
+	if o.any || e.trace != nil || c.percentage >= 100 || c.pinned == noValue && len(f.variants) > 0 {
+		return false
+	}
+	id, state := e.identifier(f, c.aggregation)
+	if state != knownIdentifier {
+		return false
+	}
+	value := max(c.pinned, on) // noValue is below on
+	in := int16(0)
+	if within(h.get(f, c.aggregation, id), c.percentage) {
+		in = 1
+	}
+	*o = outcomes{
+		mask: maskOf(in * value), only: in * value, any: true,
+		reason: ReasonOutOfRollout + Reason(in), index: index,
+	}
+	return true
+}
+
+// filters joins the filters of a condition: all must match.
+func (e *evaluation) filters(c *condition) Truth {
+	result := True
+	for i := range c.filters {
+		t := e.filter(&c.filters[i])
+		if e.trace != nil {
+			e.trace.filter(e, &c.filters[i], t)
+		}
+		switch t {
+		case False:
+			if e.trace == nil {
+				return False
+			}
+			result = False
+		case Unknown:
+			if result == True {
+				result = Unknown
+			}
+		}
+	}
+	return result
+}
