@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/rules"
@@ -48,7 +49,7 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("hogflags: %w", err)
 	}
 	l, err := loader.New(ctx, loader.Config{
-		Upstream:     api,
+		Upstream:     flagcache.PostHog(api),
 		PollInterval: cfg.PollInterval,
 		TimeZone:     cfg.TimeZone,
 		Bootstrap:    cfg.Bootstrap,
