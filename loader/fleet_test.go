@@ -51,16 +51,19 @@ func TestFleetStartsFromTheFile(t *testing.T) {
 
 		again := config()
 		again.File = cfg.File
+		srv.Fail(posthogtest.Failure{Delay: time.Second, Times: 1})
 		l := start(t, srv, again)
+		synctest.Wait()
 		if s := l.Status(); s.Source != loader.File || s.State != loader.Stale || s.Age < time.Hour {
-			t.Errorf("before the coordinator has run: %+v, want the file, stale", s)
+			t.Errorf("while the request is under way: %+v, want the file, stale", s)
 		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		requests := srv.Requests()[asked:]
 		if len(requests) != 1 || requests[0].Kind != posthogtest.NotModified {
 			t.Errorf("requests %+v, want one, answered not modified", requests)
 		}
-		if s := l.Status(); s.Source != loader.FromUpstream || s.State != loader.Current || s.Age != 0 || s.NotModified != 1 || s.Full != 0 {
+		if s := l.Status(); s.Source != loader.FromUpstream || s.State != loader.Current || s.Age != time.Second || s.NotModified != 1 || s.Full != 0 {
 			t.Errorf("confirmed: %+v, want it current", s)
 		}
 	})
