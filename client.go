@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/loader"
-	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -39,22 +38,23 @@ type Client struct {
 }
 
 // New makes a client and starts to fetch the definitions, in one goroutine
-// that runs until [Client.Close]. It does not wait for the network: until the
+// (several with a [Config.Cache]) that runs until [Client.Close]. It does not wait for the network: until the
 // definitions are there, evaluations return [ErrNotReady]. ctx bounds this call
 // only.
 func New(ctx context.Context, cfg Config) (*Client, error) {
-	api, err := posthogapi.New(cfg.api())
+	upstream, host, err := cfg.upstream()
 	if err != nil {
 		return nil, fmt.Errorf("hogflags: %w", err)
 	}
 	l, err := loader.New(ctx, loader.Config{
-		Upstream:     api,
+		Upstream:     upstream,
+		Coordinator:  cfg.Cache,
 		PollInterval: cfg.PollInterval,
 		TimeZone:     cfg.TimeZone,
 		Bootstrap:    cfg.Bootstrap,
 		File:         cfg.LastKnownGoodFile,
 		ProjectToken: cfg.ProjectToken,
-		Host:         api.Host(),
+		Host:         host,
 		Logger:       cfg.Logger,
 	})
 	if err != nil {
@@ -124,7 +124,9 @@ func (c *Client) notReady() error {
 // ReloadFeatureFlags asks PostHog for the definitions now. It returns nil when
 // an answer that was asked for after the call is applied, an error when the
 // request failed or ctx ended. Calls that come together share one request;
-// while PostHog asks to be left alone (Retry-After), none is sent.
+// while PostHog asks to be left alone (Retry-After), none is sent. With a
+// [Config.Cache] the fleet's leader asks: give ctx a deadline, as failures are
+// retried until it. A cache that only reads looks at its store instead.
 func (c *Client) ReloadFeatureFlags(ctx context.Context) error { return c.loader.Reload(ctx) }
 
 // WaitUntilReady returns nil once there are definitions, also stale ones of
@@ -141,6 +143,8 @@ func (c *Client) Status() Status { return c.loader.Status() }
 // ReloadFeatureFlags or Close.
 func (c *Client) OnChange(f func(Change)) (stop func()) { return c.loader.OnChange(f) }
 
-// Close ends polling and waits for it. Evaluations go on, from the last
-// definitions. Closing twice is allowed.
+// Close ends polling and waits for it. A [Config.Cache] gives back its lease, so
+// that another process takes over within seconds; if it has not ended after
+// 10 s, Close returns an error. Evaluations go on, from the last definitions.
+// Closing twice is allowed.
 func (c *Client) Close() error { return c.loader.Close() }

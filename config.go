@@ -3,16 +3,20 @@ package hogflags
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi"
 )
 
-// Config is what a [Client] is made from. ProjectToken and one of SecretKey
-// and SecretKeyFunc are required. It prints and marshals without its key.
+// Config is what a [Client] is made from. ProjectToken is required, and one of
+// SecretKey and SecretKeyFunc unless Cache only reads. It prints and marshals
+// without its key.
 type Config struct {
 	// ProjectToken is the project's public token (phc_…).
 	ProjectToken string
@@ -31,8 +35,21 @@ type Config struct {
 	Host string
 
 	// PollInterval is the time between two polls of the definitions, each
-	// jittered by ±10 %. Zero means 30 s; the minimum is 100 ms.
+	// jittered by ±10 %. Zero means 30 s; the minimum is 100 ms. With a Cache
+	// it must be zero: the fleet's interval is an option of the cache.
 	PollInterval time.Duration
+
+	// Cache shares the definitions with a fleet: one process asks PostHog,
+	// all evaluate what it found. Make one for each client, by
+	// [flagcache.New] over a store or [flagcache.FromProvider] over a provider
+	// of your own; the client runs it, and ends it in Close. Store and client
+	// must be of the same project and host. Nil: the client asks PostHog by
+	// itself.
+	//
+	// A store that is down stops nothing: evaluation goes on from memory, after
+	// a restart from the last-known-good file, and PostHog is asked directly,
+	// though rarely. A cache that only reads never asks PostHog.
+	Cache flagcache.Coordinator
 
 	// LastKnownGoodFile is where the last good definitions are kept, for a
 	// start while PostHog is down. Its folder must exist. Empty: none is kept.
@@ -67,10 +84,28 @@ func (c Config) api() posthogapi.Config {
 	}
 }
 
+// upstream is PostHog and its normalized host. It is nil for a cache that only
+// reads, if there is no key.
+func (c Config) upstream() (flagcache.Upstream, string, error) {
+	if loader.Reads(c.Cache) && c.SecretKey == "" && c.SecretKeyFunc == nil {
+		if c.ProjectToken == "" {
+			return nil, "", errors.New("config: ProjectToken is empty: set it to the project's token (phc_…)")
+		}
+		host, err := posthogapi.NormalizeHost(c.Host)
+		return nil, host, err
+	}
+	api, err := posthogapi.New(c.api())
+	if err != nil {
+		return nil, "", err
+	}
+	return flagcache.PostHog(api), api.Host(), nil
+}
+
 // view is what of a Config may be seen; the API's part hides the keys itself.
 type view struct {
 	API               posthogapi.Config `json:"api"`
 	PollInterval      time.Duration     `json:"poll_interval"`
+	Cache             bool              `json:"cache"`
 	LastKnownGoodFile string            `json:"last_known_good_file"`
 	BootstrapBytes    int               `json:"bootstrap_bytes"`
 	TimeZone          string            `json:"time_zone"`
@@ -80,6 +115,7 @@ func (c Config) view() view {
 	v := view{
 		API:               c.api(),
 		PollInterval:      c.PollInterval,
+		Cache:             c.Cache != nil,
 		LastKnownGoodFile: c.LastKnownGoodFile,
 		BootstrapBytes:    len(c.Bootstrap),
 	}

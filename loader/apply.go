@@ -21,9 +21,12 @@ func (k *keeper) apply(doc document) (*Change, error) {
 		k.logRecovery(before)
 		return nil, nil
 	}
-	defs, err := flagdef.Parse(doc.body)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadDocument, err)
+	defs := doc.defs
+	if defs == nil {
+		var err error
+		if defs, err = parse(doc.body); err != nil {
+			return nil, err
+		}
 	}
 	set := rules.Compile(defs, rules.Options{TimeZone: k.timeZone})
 	prints := takeFingerprints(doc.body)
@@ -49,18 +52,25 @@ func (k *keeper) apply(doc document) (*Change, error) {
 	return &change, nil
 }
 
+func parse(body []byte) (*flagdef.Definitions, error) {
+	defs, err := flagdef.Parse(body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadDocument, err)
+	}
+	return defs, nil
+}
+
 // acceptLocked notes where the current document comes from. It returns the
 // cause that this ends.
 func (k *keeper) acceptLocked(doc document) (before error) {
 	k.held.ETag, k.held.Source, k.held.CheckedAt = doc.etag, doc.source, doc.checkedAt
-	if doc.source != FromUpstream {
+	if !doc.source.confirms() {
 		return nil
 	}
-	k.held.Full++
 	return k.settleLocked()
 }
 
-// settleLocked notes that upstream gave a good answer.
+// settleLocked notes that a good answer came.
 func (k *keeper) settleLocked() (before error) {
 	before = k.cause
 	k.cause, k.busy = nil, false

@@ -235,16 +235,16 @@ func TestLog(t *testing.T) {
 		srv := newServer(t)
 		l := ready(t, srv, loader.Config{Logger: log.logger()})
 		const failed = "definitions not refreshed"
-		for _, f := range []posthogtest.Failure{{Status: 503}, {Status: 503, Body: "other words"}, {Status: 401}, {Status: 200, Body: "{}"}} {
+		for _, f := range []posthogtest.Failure{{Status: 503}, {Status: 503, Body: "a proxy's words"}, {Status: 401}, {Status: 200, Body: "{}"}} {
 			srv.Fail(f)
 			_ = l.Reload(t.Context())
 			_ = l.Reload(t.Context())
 		}
-		if got := log.count("WARN", failed); got != 3 {
-			t.Errorf("%d warnings for 3 causes:\n%s", got, &log)
+		if got := log.count("WARN", failed); got != 4 {
+			t.Errorf("%d warnings for 4 causes:\n%s", got, &log)
 		}
-		if got := log.count("DEBUG", failed); got != 5 {
-			t.Errorf("%d repetitions at debug level, want 5:\n%s", got, &log)
+		if got := log.count("DEBUG", failed); got != 4 {
+			t.Errorf("%d repetitions at debug level, want 4:\n%s", got, &log)
 		}
 		srv.Recover()
 		_ = l.Reload(t.Context())

@@ -5,14 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/flagcache"
 )
 
 var (
@@ -104,7 +103,7 @@ func TestPace(t *testing.T) {
 				err = errors.New("no route to host")
 			case 2:
 				asked = time.Duration(rapid.Int64Min(0).Draw(t, "retry after"))
-				err = &posthogapi.StatusError{StatusCode: http.StatusTooManyRequests, RetryAfter: asked}
+				err = &flagcache.UpstreamError{Cause: flagcache.CauseRateLimited, RetryAfter: asked}
 			}
 			got := p.after(err, random)
 			least, most := interval, max(interval, maxBackoff)+max(interval, maxBackoff)/10

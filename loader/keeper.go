@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagdef"
-	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -21,12 +21,12 @@ type sink interface {
 	etag() string
 	// asking notes that a request is under way.
 	asking()
-	// received takes a document from upstream and makes it the current one.
+	// received takes a new document and makes it the current one.
 	// With an error it was refused, and that is noted as failed notes it.
 	received(document) error
 	// confirmed notes that the document held is upstream's current one, as
-	// of checkedAt, and carries this etag from now on.
-	confirmed(etag string, checkedAt time.Time)
+	// of checkedAt and as told by source, and carries this etag from now on.
+	confirmed(etag string, source Source, checkedAt time.Time)
 	// failed notes why nothing was learned.
 	failed(error)
 }
@@ -34,6 +34,7 @@ type sink interface {
 // document is a definitions document with what belongs to it.
 type document struct {
 	body                 []byte
+	defs                 *flagdef.Definitions // of the body; nil: not parsed yet
 	etag                 string
 	source               Source
 	fetchedAt, checkedAt time.Time
@@ -58,7 +59,7 @@ type keeper struct {
 	saveErr string           // the last failure to save, so that it is logged once
 
 	mu        sync.Mutex
-	held      Status // all but State, Cause and Age
+	held      Status // what belongs to the document
 	cause     error
 	busy      bool // a request is under way
 	listeners []*func(Change)
@@ -74,8 +75,9 @@ func newKeeper(cfg Config) *keeper {
 	}
 }
 
-// start loads the file or, if there is none to use, the bootstrap document.
-func (k *keeper) start(bootstrap []byte) error {
+// start loads the file or, if there is none to use, the bootstrap document. It
+// returns which it was, nil if neither.
+func (k *keeper) start(bootstrap []byte) (*document, error) {
 	if k.file.path != "" {
 		doc, err := k.file.read()
 		if err == nil {
@@ -84,7 +86,7 @@ func (k *keeper) start(bootstrap []byte) error {
 		switch {
 		case err == nil:
 			k.saved = k.held.Revision
-			return nil
+			return &doc, nil
 		case errors.Is(err, fs.ErrNotExist):
 			k.log.Debug("no last-known-good file yet", "file", k.file.path)
 		default:
@@ -92,12 +94,13 @@ func (k *keeper) start(bootstrap []byte) error {
 		}
 	}
 	if bootstrap == nil {
-		return nil
+		return nil, nil
 	}
-	if _, err := k.apply(document{body: bootstrap, source: Bootstrap}); err != nil {
-		return fmt.Errorf("loader config: use Bootstrap: %w", err)
+	doc := document{body: bootstrap, source: Bootstrap}
+	if _, err := k.apply(doc); err != nil {
+		return nil, fmt.Errorf("loader config: use Bootstrap: %w", err)
 	}
-	return nil
+	return &doc, nil
 }
 
 func (k *keeper) etag() string {
@@ -128,10 +131,9 @@ func (k *keeper) received(doc document) error {
 	return nil
 }
 
-func (k *keeper) confirmed(etag string, checkedAt time.Time) {
+func (k *keeper) confirmed(etag string, source Source, checkedAt time.Time) {
 	k.mu.Lock()
-	k.held.NotModified++
-	k.held.ETag, k.held.CheckedAt, k.held.Source = etag, checkedAt, FromUpstream
+	k.held.ETag, k.held.CheckedAt, k.held.Source = etag, checkedAt, source
 	before := k.settleLocked()
 	k.mu.Unlock()
 	k.logRecovery(before)
@@ -145,7 +147,6 @@ func (k *keeper) failed(err error) {
 	k.mu.Lock()
 	before := k.cause
 	k.cause, k.busy = err, false
-	k.held.Failed++
 	k.mu.Unlock()
 
 	level := slog.LevelDebug // the same again; its text may differ by a port number
@@ -163,7 +164,12 @@ func causeName(err error) string {
 	case errors.Is(err, errUnconfirmed):
 		return "unconfirmed"
 	case errors.Is(err, ErrBadDocument):
-		return "bad document"
+		return string(flagcache.CauseBadDocument)
+	case errors.Is(err, errCutOff):
+		return "cut_off"
 	}
-	return posthogapi.KindOf(err).String()
+	if u, ok := errors.AsType[*flagcache.UpstreamError](err); ok {
+		return string(u.Cause)
+	}
+	return string(flagcache.CauseUnreachable)
 }

@@ -1,8 +1,9 @@
 // Package loader keeps one compiled set of rules current.
 //
-// A loader asks upstream for the definitions at an interval, conditionally,
-// compiles what is new and swaps it in. Whatever goes wrong, it goes on serving
-// the last good definitions, and says since when and why they are stale.
+// A loader asks upstream for the definitions at an interval, conditionally, or
+// has a [flagcache.Coordinator] share them with a fleet. It compiles what is new
+// and swaps it in. Whatever goes wrong, it goes on serving the last good
+// definitions, and says since when and why they are stale.
 package loader
 
 import (
@@ -12,7 +13,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -24,27 +25,26 @@ var (
 	// ErrClosed is returned by calls that wait on a loader that is closed.
 	ErrClosed = errors.New("loader is closed")
 
-	// ErrBadDocument is in the chain of the cause when upstream's answer is no
+	// ErrBadDocument is in the chain of the cause when an answer is no
 	// definitions document. It never replaces a good one.
 	ErrBadDocument = errors.New("not a definitions document")
 )
 
-// Upstream is where definitions come from; [posthogapi.Client] is one.
-//
-// An etag is passed only while the document that it came with is held; the
-// empty one makes the request unconditional. Definitions must return soon
-// after ctx ends. It is called by one goroutine at a time.
-type Upstream interface {
-	Definitions(ctx context.Context, etag string) (posthogapi.Definitions, error)
-}
-
 // Config says where definitions come from and what to start with.
 type Config struct {
-	// Upstream is asked for definitions. Required.
-	Upstream Upstream
+	// Upstream is asked for definitions, [flagcache.PostHog] for one. An etag
+	// is passed only while the document that it came with is held. Required,
+	// but for a coordinator that only reads.
+	Upstream flagcache.Upstream
+
+	// Coordinator shares the definitions with a fleet and decides when
+	// upstream is asked. The loader runs it, so no other may. Nil: the loader
+	// asks upstream by itself.
+	Coordinator flagcache.Coordinator
 
 	// PollInterval is the time between two polls, each jittered by ±10 %.
-	// Zero means [DefaultPollInterval]; the minimum is 100 ms.
+	// Zero means [DefaultPollInterval]; the minimum is 100 ms. A coordinator
+	// has an interval of its own: leave it zero then.
 	PollInterval time.Duration
 
 	// TimeZone is the project's time zone. Nil: not known, and flags whose
@@ -61,8 +61,9 @@ type Config struct {
 	// warning, and replaced.
 	File string
 
-	// ProjectToken and Host say what the file belongs to. The file holds a
-	// hash of the token. Both are required with File.
+	// ProjectToken and Host say whose definitions these are: others, in the
+	// file or from a coordinator, are refused. The file holds a hash of the
+	// token. Both are required with File.
 	ProjectToken, Host string
 
 	// Logger takes what an operator should know: changes, failures once per
@@ -75,8 +76,10 @@ const minPollInterval = 100 * time.Millisecond
 // complete checks the config and fills in its defaults.
 func (c *Config) complete() error {
 	switch {
-	case c.Upstream == nil:
+	case c.Upstream == nil && !Reads(c.Coordinator):
 		return errors.New("loader config: Upstream is nil")
+	case c.Coordinator != nil && c.PollInterval != 0:
+		return errors.New("loader config: PollInterval is set beside Coordinator: set the interval where the coordinator is made")
 	case c.PollInterval == 0:
 		c.PollInterval = DefaultPollInterval
 	case c.PollInterval < minPollInterval:
@@ -92,14 +95,18 @@ func (c *Config) complete() error {
 }
 
 // feeder decides when definitions are fetched, and feeds what comes of it to
-// a sink. The poller is the one for a process by itself.
+// a sink: the poller for a process by itself, the fleet for one of many.
 type feeder interface {
-	// run feeds the sink until ctx ends. Only run calls the sink's methods.
-	run(ctx context.Context, to sink)
+	// run feeds the sink until ctx ends. Only its goroutine calls the sink's
+	// methods. An error says why it ended early, or did not end well.
+	run(ctx context.Context, to sink) error
 
 	// reload returns when an observation that was begun after the call has
 	// been fed to the sink, with its error, or when ctx ends.
 	reload(ctx context.Context) error
+
+	// complete adds to a status what only the feeder knows. It does not block.
+	complete(s *Status)
 }
 
 // Loader keeps one set of rules current. It is safe for concurrent use.
@@ -108,11 +115,12 @@ type Loader struct {
 	feeder feeder
 	stop   context.CancelFunc
 	done   chan struct{} // closed when the goroutine has ended
+	err    error         // why it did not end well; set before done is closed
 }
 
 // New starts a loader. It reads the file, if there is one, and does not wait
-// for upstream. ctx bounds this call only; its values reach Upstream. The only
-// goroutine it starts runs until [Loader.Close].
+// for upstream. ctx bounds this call only; its values reach Upstream. The one
+// goroutine it starts, and those of a coordinator, run until [Loader.Close].
 func New(ctx context.Context, cfg Config) (*Loader, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
@@ -121,19 +129,28 @@ func New(ctx context.Context, cfg Config) (*Loader, error) {
 		return nil, fmt.Errorf("start loader: %w", err)
 	}
 	k := newKeeper(cfg)
-	if err := k.start(cfg.Bootstrap); err != nil {
+	start, err := k.start(cfg.Bootstrap)
+	if err != nil {
 		return nil, err
+	}
+	var f feeder
+	if cfg.Coordinator != nil {
+		if f, err = newFleet(cfg, start); err != nil {
+			return nil, err
+		}
+	} else {
+		f = newPoller(cfg.Upstream, cfg.PollInterval)
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l := &Loader{
 		keeper: k,
-		feeder: newPoller(cfg.Upstream, cfg.PollInterval),
+		feeder: f,
 		stop:   stop,
 		done:   make(chan struct{}),
 	}
 	go func() {
 		defer close(l.done)
-		l.feeder.run(running, k)
+		l.err = l.feeder.run(running, k)
 	}()
 	return l, nil
 }
@@ -145,6 +162,7 @@ func (l *Loader) Rules() *rules.Set { return l.keeper.rules.Load() }
 // Status says what the loader holds and how fresh it is.
 func (l *Loader) Status() Status {
 	s := l.keeper.status(time.Now())
+	l.feeder.complete(&s)
 	select {
 	case <-l.done:
 		s.State = Closed
@@ -166,6 +184,9 @@ func (l *Loader) WaitUntilReady(ctx context.Context) error {
 	case <-l.keeper.ready:
 		return nil
 	case <-l.done:
+		if l.err != nil {
+			return fmt.Errorf("wait for definitions: %w: %w", ErrClosed, l.err)
+		}
 		return fmt.Errorf("wait for definitions: %w", ErrClosed)
 	case <-ctx.Done():
 		if cause := l.Status().Cause; cause != nil {
@@ -179,7 +200,8 @@ func (l *Loader) WaitUntilReady(ctx context.Context) error {
 // after the call is applied, an error when that request failed or ctx ended.
 // Calls that come together share one request. While upstream has asked to be
 // left alone (Retry-After), Reload sends nothing and returns the error that
-// said so.
+// said so. In a fleet the leader is asked to ask; give ctx a deadline there, as
+// failures are retried until it.
 func (l *Loader) Reload(ctx context.Context) error {
 	if err := l.feeder.reload(ctx); err != nil {
 		return fmt.Errorf("reload definitions: %w", err)
@@ -194,9 +216,11 @@ func (l *Loader) Reload(ctx context.Context) error {
 func (l *Loader) OnChange(f func(Change)) (stop func()) { return l.keeper.subscribe(f) }
 
 // Close ends polling, cancels a request that is under way, and waits for the
-// goroutine to end. The rules stay usable. Closing twice is allowed.
+// goroutine to end. A coordinator gives back its lease, so that another process
+// takes over at once; it has 10 s for that, else it is left behind and Close
+// returns an error. The rules stay usable. Closing twice is allowed.
 func (l *Loader) Close() error {
 	l.stop()
 	<-l.done
-	return nil
+	return l.err
 }

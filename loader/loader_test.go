@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagdef"
 	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi"
@@ -245,8 +246,8 @@ func TestCloseBeforeReady(t *testing.T) {
 func TestOneGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := runtime.NumGoroutine()
-		start(t, nil, loader.Config{Upstream: upstreamFunc(func(context.Context, string) (posthogapi.Definitions, error) {
-			return posthogapi.Definitions{Body: []byte(documentA)}, nil
+		start(t, nil, loader.Config{Upstream: upstreamFunc(func(context.Context, string) (flagcache.Answer, error) {
+			return flagcache.Answer{Body: []byte(documentA)}, nil
 		})})
 		time.Sleep(10 * time.Minute)
 		if got := runtime.NumGoroutine() - before; got != 1 {
@@ -259,11 +260,11 @@ func TestUpstreamSeesValuesOfTheContext(t *testing.T) {
 	type key struct{}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "trace"))
-		l, err := loader.New(ctx, loader.Config{Upstream: upstreamFunc(func(ctx context.Context, _ string) (posthogapi.Definitions, error) {
+		l, err := loader.New(ctx, loader.Config{Upstream: upstreamFunc(func(ctx context.Context, _ string) (flagcache.Answer, error) {
 			if got := ctx.Value(key{}); got != "trace" || ctx.Err() != nil {
 				t.Errorf("upstream got value %v and error %v", got, ctx.Err())
 			}
-			return posthogapi.Definitions{Body: []byte(documentA)}, nil
+			return flagcache.Answer{Body: []byte(documentA)}, nil
 		})})
 		cancel() // bounds New, not the loader
 		if err != nil {
@@ -281,14 +282,14 @@ func TestUpstreamSeesValuesOfTheContext(t *testing.T) {
 // where none was sent.
 func TestNotModified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		answers := []posthogapi.Definitions{
+		answers := []flagcache.Answer{
 			{NotModified: true},
 			{Body: []byte(documentA), ETag: `"1"`},
 			{NotModified: true, ETag: `"2"`},
 			{NotModified: true, ETag: `"2"`},
 		}
 		var sent []string
-		l := start(t, nil, loader.Config{Upstream: upstreamFunc(func(_ context.Context, etag string) (posthogapi.Definitions, error) {
+		l := start(t, nil, loader.Config{Upstream: upstreamFunc(func(_ context.Context, etag string) (flagcache.Answer, error) {
 			sent = append(sent, etag)
 			return answers[len(sent)-1], nil
 		})})
@@ -308,9 +309,9 @@ func TestNotModified(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	upstream := upstreamFunc(func(context.Context, string) (posthogapi.Definitions, error) {
+	upstream := upstreamFunc(func(context.Context, string) (flagcache.Answer, error) {
 		t.Error("asked")
-		return posthogapi.Definitions{}, nil
+		return flagcache.Answer{}, nil
 	})
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -339,8 +340,8 @@ func TestNewRefuses(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	got := fmt.Sprint(loader.Empty, loader.Loading, loader.Current, loader.Stale, loader.Closed, loader.State(99),
-		loader.NoSource, loader.Bootstrap, loader.File, loader.FromUpstream, loader.Source(99))
-	if want := "empty loading current stale closed state 99 none bootstrap file upstream source 99"; got != want {
+		loader.NoSource, loader.Bootstrap, loader.File, loader.FromStore, loader.FromUpstream, loader.Source(99))
+	if want := "empty loading current stale closed state 99 none bootstrap file store upstream source 99"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
@@ -31,7 +32,7 @@ func newServer(t *testing.T) *posthogtest.Server {
 	return srv
 }
 
-func upstreamOf(t *testing.T, srv *posthogtest.Server) *posthogapi.Client {
+func upstreamOf(t *testing.T, srv *posthogtest.Server) flagcache.Upstream {
 	t.Helper()
 	c, err := posthogapi.New(posthogapi.Config{
 		Host:         srv.URL,
@@ -42,7 +43,7 @@ func upstreamOf(t *testing.T, srv *posthogtest.Server) *posthogapi.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return flagcache.PostHog(c)
 }
 
 // start starts a loader on srv, unless cfg names another upstream, and closes
@@ -108,9 +109,9 @@ func (l *logs) logger() *slog.Logger {
 }
 
 // upstreamFunc is an upstream in the form of a function.
-type upstreamFunc func(ctx context.Context, etag string) (posthogapi.Definitions, error)
+type upstreamFunc func(ctx context.Context, etag string) (flagcache.Answer, error)
 
-func (f upstreamFunc) Definitions(ctx context.Context, etag string) (posthogapi.Definitions, error) {
+func (f upstreamFunc) Fetch(ctx context.Context, etag string) (flagcache.Answer, error) {
 	return f(ctx, etag)
 }
 

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,18 +9,19 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/flagcache"
 )
 
 // poller is the feeder of a process by itself: it asks upstream at an interval.
 type poller struct {
-	upstream Upstream
+	upstream flagcache.Upstream
 	pace     pace
 	kick     chan struct{} // holds one: somebody waits in next
 	ended    chan struct{} // closed when run has returned
 
-	mu   sync.Mutex
-	next *flight // for the request that has not begun yet; nil if nobody waits for it
+	mu                        sync.Mutex
+	next                      *flight // for the request that has not begun yet; nil if nobody waits for it
+	full, notModified, failed uint64  // requests by outcome
 }
 
 // flight is a request that callers of reload wait for.
@@ -28,7 +30,7 @@ type flight struct {
 	err  error
 }
 
-func newPoller(upstream Upstream, interval time.Duration) *poller {
+func newPoller(upstream flagcache.Upstream, interval time.Duration) *poller {
 	return &poller{
 		upstream: upstream,
 		pace:     pace{interval: interval},
@@ -37,7 +39,7 @@ func newPoller(upstream Upstream, interval time.Duration) *poller {
 	}
 }
 
-func (p *poller) run(ctx context.Context, to sink) {
+func (p *poller) run(ctx context.Context, to sink) error {
 	defer close(p.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -46,7 +48,7 @@ func (p *poller) run(ctx context.Context, to sink) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-timer.C:
 		case <-p.kick:
 			if !p.wanted() {
@@ -60,7 +62,7 @@ func (p *poller) run(ctx context.Context, to sink) {
 		f := p.take() // before asking: who comes later wants a later answer
 		err := p.ask(ctx, to)
 		if ctx.Err() != nil {
-			return
+			return nil
 		}
 		now := time.Now()
 		if wait := retryAfter(err); wait > 0 {
@@ -76,21 +78,41 @@ func (p *poller) ask(ctx context.Context, to sink) error {
 	to.asking()
 	began := time.Now()
 	etag := to.etag()
-	d, err := p.upstream.Definitions(ctx, etag)
-	if err == nil && d.NotModified && etag == "" {
+	a, err := p.upstream.Fetch(ctx, etag)
+	if err == nil && a.NotModified && etag == "" {
 		err = errors.New("upstream answered not modified to a request without an ETag")
 	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err() // closing is no failure of upstream's
 	case err != nil:
+		p.count(&p.failed)
 		to.failed(err)
 		return err
-	case d.NotModified:
-		to.confirmed(d.ETag, began)
+	case a.NotModified:
+		p.count(&p.notModified)
+		to.confirmed(cmp.Or(a.ETag, etag), FromUpstream, began)
 		return nil
 	}
-	return to.received(document{body: d.Body, etag: d.ETag, source: FromUpstream, fetchedAt: time.Now(), checkedAt: began})
+	err = to.received(document{body: a.Body, etag: a.ETag, source: FromUpstream, fetchedAt: time.Now(), checkedAt: began})
+	if err != nil {
+		p.count(&p.failed)
+		return err
+	}
+	p.count(&p.full)
+	return nil
+}
+
+func (p *poller) count(n *uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*n++
+}
+
+func (p *poller) complete(s *Status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Full, s.NotModified, s.Failed = p.full, p.notModified, p.failed
 }
 
 func (p *poller) reload(ctx context.Context) error {
@@ -184,5 +206,9 @@ func stretch(d time.Duration, by float64) time.Duration {
 }
 
 func retryAfter(err error) time.Duration {
-	return min(posthogapi.RetryAfter(err), maxRetryAfter)
+	u, ok := errors.AsType[*flagcache.UpstreamError](err)
+	if !ok {
+		return 0
+	}
+	return min(u.RetryAfter, maxRetryAfter)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagdef"
 )
 
@@ -19,8 +20,8 @@ type State uint8
 const (
 	Empty   State = iota // no rules, and no request under way
 	Loading              // no rules yet, a request is under way
-	Current              // the last answer from upstream was a good one
-	Stale                // there are rules, but upstream has not confirmed them lately: see Status.Cause
+	Current              // the last answer was a good one: upstream's, or the store's of what upstream said
+	Stale                // there are rules, but nobody has confirmed them lately: see Status.Cause
 	Closed               // Close was called; the rules, if any, are still there
 )
 
@@ -32,19 +33,23 @@ func (s State) String() string { return name(stateNames[:], uint8(s), "state") }
 // Source is where definitions came from.
 type Source uint8
 
-// The sources. A document of the file or the bootstrap counts as upstream's
-// from the moment that upstream confirms it.
+// The sources. A document of the file or the bootstrap counts as the store's or
+// upstream's from the moment that it is confirmed there.
 const (
 	NoSource  Source = iota // there are no definitions
 	Bootstrap               // Config.Bootstrap
 	File                    // the last-known-good file
+	FromStore               // the fleet's store: another process asked upstream
 	FromUpstream
 )
 
-var sourceNames = [...]string{"none", "bootstrap", "file", "upstream"}
+var sourceNames = [...]string{"none", "bootstrap", "file", "store", "upstream"}
 
 // String is the source in lower case.
 func (s Source) String() string { return name(sourceNames[:], uint8(s), "source") }
+
+// confirms reports whether a document from there is known to be upstream's.
+func (s Source) confirms() bool { return s >= FromStore }
 
 func name(names []string, i uint8, kind string) string {
 	if int(i) < len(names) {
@@ -57,8 +62,9 @@ func name(names []string, i uint8, kind string) string {
 type Status struct {
 	State State
 
-	// Cause is why the state is not Current: the last failure, or that
-	// upstream has not answered yet. Nil when Current. It holds no keys.
+	// Cause is why the state is not Current: the last failure, of this process
+	// or of the fleet's leader, or that nobody has answered yet. Nil when
+	// Current. It holds no keys.
 	Cause error
 
 	Source   Source
@@ -73,7 +79,15 @@ type Status struct {
 	// Age is the time since CheckedAt; zero if that is zero.
 	Age time.Duration
 
-	// Requests by outcome, since the start. A document that was refused
-	// counts as failed.
+	// Requests to upstream of this process by outcome, since the start. A
+	// document that was refused counts as failed.
 	Full, NotModified, Failed uint64
+
+	// This process's part in its fleet; zero without a coordinator. StoreErr
+	// is why the store could not be used lately, nil if it could: that alone
+	// does not make the definitions stale.
+	Role     flagcache.Role
+	Leader   string             // who asks upstream, as last seen; empty if nobody
+	Position flagcache.Position // of the definitions; zero if they did not come through the store
+	StoreErr error
 }

@@ -38,10 +38,14 @@ func demoSubjects() []demoSubject {
 // demoReport is what --json prints.
 type demoReport struct {
 	URL       string                    `json:"url"`
-	Answers   map[string]map[string]any `json:"answers"` // by subject and flag; null: inconclusive
-	Changes   []demoChange              `json:"changes"` // after the edit
-	ArrivedMS int64                     `json:"arrived_ms"`
+	Leader    string                    `json:"leader"`     // at first
+	Answers   map[string]map[string]any `json:"answers"`    // by subject and flag; null: inconclusive
+	Changes   []demoChange              `json:"changes"`    // after the edit
+	ArrivedMS int64                     `json:"arrived_ms"` // from the edit to the leader
+	SpreadMS  float64                   `json:"spread_ms"`  // from the first client to the last
 	Outage    demoOutage                `json:"outage"`
+	Takeover  demoTakeover              `json:"takeover"`
+	Requests  demoRequests              `json:"requests"`
 }
 
 type demoChange struct {
@@ -54,6 +58,22 @@ type demoChange struct {
 type demoOutage struct {
 	State   string `json:"state"`
 	Decided int    `json:"decided"` // flags that were still decided for the first subject
+}
+
+// demoTakeover is how the fleet went on after its leader was killed.
+type demoTakeover struct {
+	Killed   string `json:"killed"`
+	Leader   string `json:"leader"` // the next one
+	MS       int64  `json:"ms"`     // until it had asked PostHog
+	Requests int    `json:"requests"`
+}
+
+// demoRequests are those that PostHog got, and would have got from SDKs that
+// poll each by itself.
+type demoRequests struct {
+	Seconds float64 `json:"seconds"`
+	Fleet   int     `json:"fleet"`
+	Apart   int     `json:"apart"`
 }
 
 func (d *demo) table(answers map[string]map[string]any) [][]string {
@@ -83,6 +103,15 @@ func (d *demo) differences(before, after map[string]map[string]any) []demoChange
 		}
 	}
 	return changes
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func requests(n int) string {
+	if n == 1 {
+		return "1 request"
+	}
+	return fmt.Sprintf("%d requests", n)
 }
 
 func demoText(value any) string {
