@@ -73,11 +73,10 @@ func Parse(body []byte) (*Definitions, error) {
 	if err := checkSyntax(body); err != nil {
 		return nil, fmt.Errorf("parse definitions: %w", err)
 	}
-	// A flag is rarely described in less than half a kilobyte.
-	few := len(body) / 512
 	d := decoder{
 		cursor: cursor{data: body}, interned: map[string]string{},
-		conditionArena: make([]Condition, 0, few), filterArena: make([]Filter, 0, few),
+		// What is usual: a flag has about a kilobyte, two conditions, three filters.
+		conditionArena: make([]Condition, 0, len(body)/512), filterArena: make([]Filter, 0, len(body)/320),
 	}
 	if k := kindOf(d.peek()); k != Object {
 		return nil, fmt.Errorf("parse definitions: want an object with a list of flags, found %s", k)

@@ -19,8 +19,8 @@ type compiler struct {
 	cohortID map[string]int32
 
 	aggregations map[int]*aggregation
-	comparisons  map[string]map[string]comparison // by operator and value, as long as values are short
-	shown        map[string]string
+	comparisons  map[string]map[string]*sharedComparison // by operator and value, as long as values are short
+	compared     int32                                   // how many they are
 	questions    map[question]int32
 	asked        []int // how often each question is asked
 	filters      arena[filter]
@@ -55,8 +55,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 		cohortID: map[string]int32{},
 
 		aggregations: map[int]*aggregation{},
-		comparisons:  map[string]map[string]comparison{},
-		shown:        map[string]string{},
+		comparisons:  map[string]map[string]*sharedComparison{},
 		questions:    map[question]int32{},
 	}
 	conditions, filters := 0, 0

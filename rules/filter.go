@@ -68,27 +68,20 @@ const (
 // maxShown bounds how much of a filter's value is kept to be shown.
 const maxShown = 256
 
-// show is a filter's value as an explanation shows it. Values recur, so each
-// is kept once.
-func (c *compiler) show(v flagdef.Value) string {
-	cut := v[:min(len(v), maxShown)]
-	if s, ok := c.shown[string(cut)]; ok {
-		return s
+// show is a filter's value as an explanation shows it.
+func show(v flagdef.Value) string {
+	if len(v) <= maxShown {
+		return string(v)
 	}
-	s := string(cut)
-	if len(v) > maxShown {
-		s = strings.ToValidUTF8(s, "") + "…"
-	}
-	c.shown[string(cut)] = s
-	return s
+	return strings.ToValidUTF8(string(v[:maxShown]), "") + "…"
 }
 
 // compileFilter compiles a filter of a condition.
 func (c *compiler) compileFilter(def *flagdef.Filter, about *aggregation) filter {
-	f := filter{key: def.Key, index: noTarget, shared: notShared, operator: def.Operator, value: c.show(def.Value)}
+	f := filter{key: def.Key, index: noTarget, shared: notShared, operator: def.Operator}
 	c.compileType(&f, def, about)
-	if f.kind == personFilter && !f.settled {
-		c.share(&f)
+	if f.value == "" {
+		f.value = show(def.Value)
 	}
 	return f
 }
@@ -96,14 +89,18 @@ func (c *compiler) compileFilter(def *flagdef.Filter, about *aggregation) filter
 // notShared is the number of a filter whose outcome need not be remembered.
 const notShared = -1
 
+// question is what a person filter asks: a property, and a comparison by its
+// number.
+type question struct {
+	property   string
+	comparison int32
+}
+
 // share numbers person filters, the same number for the same question. The
 // number is of use only if the question occurs more than once, which is known
 // when all have been asked.
-func (c *compiler) share(f *filter) {
-	if len(f.value) > maxShown {
-		return // it has been cut, so it does not tell the question
-	}
-	q := question{f.key, f.operator, f.value}
+func (c *compiler) share(f *filter, comparison int32) {
+	q := question{f.key, comparison}
 	number, ok := c.questions[q]
 	if !ok {
 		number = int32(len(c.asked))
@@ -113,9 +110,6 @@ func (c *compiler) share(f *filter) {
 	c.asked[number]++
 	f.shared = number
 }
-
-// question is what a person filter asks.
-type question struct{ key, operator, value string }
 
 func (c *compiler) compileType(f *filter, def *flagdef.Filter, about *aggregation) {
 	switch def.Type {
@@ -142,31 +136,43 @@ func (c *compiler) compileType(f *filter, def *flagdef.Filter, about *aggregatio
 	case def.Key == "":
 		f.settle(undecidable(FilterType, def.Type+" without a key"))
 	case f.kind != flagFilter:
-		f.comparison = c.comparison(def.Operator, def.Value)
+		c.compileOperator(f, def)
 	}
 }
 
 // settle makes a filter one that needs no evaluation.
 func (f *filter) settle(c comparison) { f.settled, f.comparison = true, c }
 
-// comparison compiles an operator and its value. Most occur more than once, and
-// what is compiled is immutable, so the filters share it.
-func (c *compiler) comparison(operator string, v flagdef.Value) comparison {
+// compileOperator compiles a filter's operator and value. Most occur more than
+// once, and what is compiled is immutable, so filters share it.
+func (c *compiler) compileOperator(f *filter, def *flagdef.Filter) {
 	const short = 64
-	if len(v) > short {
-		return c.compileComparison(operator, v)
+	if len(def.Value) > short {
+		f.comparison = c.compileComparison(def.Operator, def.Value)
+		return
 	}
-	byValue := c.comparisons[operator]
+	byValue := c.comparisons[def.Operator]
 	if byValue == nil {
-		byValue = map[string]comparison{}
-		c.comparisons[operator] = byValue
+		byValue = map[string]*sharedComparison{}
+		c.comparisons[def.Operator] = byValue
 	}
-	compiled, ok := byValue[string(v)]
+	s, ok := byValue[string(def.Value)]
 	if !ok {
-		compiled = c.compileComparison(operator, v)
-		byValue[string(v)] = compiled
+		c.compared++
+		s = &sharedComparison{c.compileComparison(def.Operator, def.Value), show(def.Value), c.compared}
+		byValue[s.shown] = s
 	}
-	return compiled
+	f.comparison, f.value = s.comparison, s.shown
+	if f.kind == personFilter {
+		c.share(f, s.number)
+	}
+}
+
+// sharedComparison is what filters of one operator and value have in common.
+type sharedComparison struct {
+	comparison
+	shown  string
+	number int32
 }
 
 // compileGroupType settles which type of group a filter is about: its own or

@@ -50,7 +50,10 @@ func (p *hashPrefix) bucket(id, salt string) float64 {
 }
 
 func (p *hashPrefix) longBucket(id, salt string) float64 {
-	return fraction(sha1.Sum([]byte(p.text + identifier(id) + salt)))
+	var stack [256]byte // what does not fit moves to the heap by itself
+	b := append(stack[:0], p.text...)
+	b = append(b, identifier(id)...)
+	return fraction(sha1.Sum(append(b, salt...)))
 }
 
 // holdoutPrefix is the prefix of every holdout.
