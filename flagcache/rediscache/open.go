@@ -2,6 +2,7 @@ package rediscache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -70,7 +71,7 @@ func connect(rawURL string) (redis.UniversalClient, error) {
 
 // urlError drops the URL from a parse error: it may hold a password.
 func urlError(err error) error {
-	if e, ok := err.(*url.Error); ok {
+	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
 	return fmt.Errorf("open redis store: malformed URL: %w", err)
