@@ -6,5 +6,6 @@
 // be decided from what is known is [ErrInconclusive], with what was missing.
 //
 // When PostHog is down, slow or refusing, the last good definitions go on being
-// served; [Client.Status] says how old they are and why.
+// served; [Client.Status] says how old they are and why. Processes that share a
+// [Config.Cache] ask PostHog once for all of them.
 package hogflags
