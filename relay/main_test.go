@@ -60,6 +60,14 @@ func join(t *testing.T, store *memorycache.Store, up *posthogtest.Server, key st
 	if err != nil {
 		t.Fatal(err)
 	}
+	started := run(t, r)
+	started.store, started.logs = store, logs
+	return started
+}
+
+// run runs a relay on a free port until the test ends, or stop is called.
+func run(t *testing.T, r *relay.Relay) *running {
+	t.Helper()
 	l, err := r.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +77,7 @@ func join(t *testing.T, store *memorycache.Store, up *posthogtest.Server, key st
 	go func() { done <- r.Run(ctx, l) }()
 	stop := sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { _ = stop() })
-	return &running{url: "http://" + l.Addr().String(), store: store, logs: logs, stop: stop}
+	return &running{url: "http://" + l.Addr().String(), logs: &syncBuffer{}, stop: stop}
 }
 
 // web speaks HTTP without keeping connections, undoing gzip or following.

@@ -113,9 +113,12 @@ func TestStopReleasesTheLease(t *testing.T) {
 // A document that is being read when the relay stops is sent to its end.
 func TestStopDrains(t *testing.T) {
 	const size = 16 << 20 // more than sockets buffer
-	up := posthogtest.New(t)
-	up.SetDefinitions([]byte(`{"flags":[],"pad":"` + strings.Repeat("x", size) + `"}`))
-	r := start(t, up, "")
+	large := supplying(`{"flags":[],"pad":"` + strings.Repeat("x", size) + `"}`)
+	served, err := relay.New(relay.Config{Coordinator: large, ProjectToken: "phc_x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, served)
 	r.ready(t)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/flags/definitions", nil)
 	if err != nil {
@@ -200,3 +203,17 @@ type broken struct{}
 func (broken) Run(context.Context, flagcache.Upstream, flagcache.Sink) error { return errBroken }
 func (broken) Reload(context.Context) error                                  { return errBroken }
 func (broken) Status() flagcache.Status                                      { return flagcache.Status{Role: flagcache.RoleStarting} }
+
+// supplying is a coordinator that hands out one document.
+type supplying string
+
+func (s supplying) Run(ctx context.Context, _ flagcache.Upstream, sink flagcache.Sink) error {
+	scope := flagcache.Scope{Project: "phc_x", Host: "https://us.i.posthog.com"}
+	if err := sink.Apply(flagcache.NewEntry(scope, []byte(s), "")); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+func (supplying) Reload(context.Context) error { return nil }
+func (supplying) Status() flagcache.Status     { return flagcache.Status{Role: flagcache.RoleReader} }
