@@ -196,7 +196,7 @@ func (r *storeStatus) print(w io.Writer) error {
 	if r.Leader == "" {
 		row("leader", "nobody")
 	} else {
-		row("leader", "%s, until %s (epoch %d)", r.Leader, clock(r.LeaseUntil), r.LeaseEpoch)
+		row("leader", "%s, until %s (epoch %d)", r.Leader, clock(*r.LeaseUntil), r.LeaseEpoch)
 	}
 	if r.Epoch != 0 {
 		row("position", "epoch %d, seq %d", r.Epoch, r.Seq)
