@@ -18,6 +18,9 @@ type grammar struct {
 	Eval        evalCmd        `cmd:"" help:"Evaluate flags for a subject."`
 	Explain     explainCmd     `cmd:"" help:"Show how each answer comes about: conditions, filters, hashes."`
 	Lint        lintCmd        `cmd:"" help:"Say which flags cannot be decided locally, and what is broken."`
+	Sync        syncCmd        `cmd:"" help:"Fetch the definitions once and store them for a fleet."`
+	Serve       serveCmd       `cmd:"" help:"Serve definitions to SDKs of any language, as one of a fleet."`
+	Status      statusCmd      `cmd:"" help:"Show what a fleet's store holds, and who leads."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
 	Demo        demoCmd        `cmd:"" help:"Watch a client follow a flag change. Needs no account and no network."`
 }
@@ -29,6 +32,7 @@ const (
 	exitUsage    = 2 // the command line, its input or its output cannot be used
 	exitBroken   = 3 // lint: a flag is broken
 	exitUpstream = 4 // PostHog did not hand out definitions
+	exitStore    = 5 // the store cannot be used
 )
 
 // console is where a command reads and writes.
@@ -121,6 +125,9 @@ var examples = map[string]string{
 	"eval":        "--definitions flags.json --distinct-id user-1 --person plan=pro",
 	"explain":     "--definitions flags.json --distinct-id user-1 --flag KEY",
 	"lint":        "--definitions flags.json",
+	"sync":        "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
+	"serve":       "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
+	"status":      "--cache redis://localhost:6379 --project-token phc_…",
 	"conformance": "cases.jsonl",
 	"demo":        "--serve",
 }

@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			// No project of the developer's, and nothing asked by accident.
-			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST"} {
+			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST", "HOGFLAGS_CACHE", "HOGFLAGS_RELAY_KEY"} {
 				env.Setenv(name, "")
 			}
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command of a race build lingers for a second
@@ -112,7 +112,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
 	lines := 0
-	if want == exitUsage || want == exitUpstream {
+	if want == exitUsage || want == exitUpstream || want == exitStore {
 		lines = 1
 	}
 	if stderr := ts.ReadFile("stderr"); strings.Count(stderr, "\n") != lines {

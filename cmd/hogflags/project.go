@@ -17,6 +17,19 @@ type project struct {
 
 // fetch asks PostHog once.
 func (p *project) fetch(ctx context.Context) ([]byte, error) {
+	client, err := p.client()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.Definitions(ctx, "")
+	if err != nil {
+		return nil, &stop{code: exitUpstream, err: err}
+	}
+	return answer.Body, nil
+}
+
+// client asks PostHog. It sends nothing yet.
+func (p *project) client() (*posthogapi.Client, error) {
 	const try = "--project-token phc_… --secret-key phs_…"
 	key := cmp.Or(p.SecretKey, os.Getenv("POSTHOG_PERSONAL_API_KEY"))
 	if key == "" {
@@ -26,11 +39,7 @@ func (p *project) fetch(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, badInput(try, "%w", err)
 	}
-	answer, err := client.Definitions(ctx, "")
-	if err != nil {
-		return nil, &stop{code: exitUpstream, err: err}
-	}
-	return answer.Body, nil
+	return client, nil
 }
 
 // name is what messages call the project's definitions.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/open"
+	"github.com/hogflags/hogflags/posthogapi"
+)
+
+// openTimeout bounds the first contact with a store.
+const openTimeout = 10 * time.Second
+
+// cache is a fleet's store, for one project.
+type cache struct {
+	Cache   string `env:"HOGFLAGS_CACHE" placeholder:"URL" help:"The store: memory:, redis://HOST:PORT, postgres://USER:PASSWORD@HOST/DB. With a password better in the environment."`
+	project `embed:""`
+}
+
+// store opens the store.
+func (c *cache) store(ctx context.Context) (open.Store, error) {
+	switch {
+	case c.Cache == "":
+		return nil, badInput("", "no store: name it by --cache or HOGFLAGS_CACHE, as one of %s", open.Schemes)
+	case c.ProjectToken == "":
+		return nil, badInput("", "no project: name it by --project-token or POSTHOG_PROJECT_API_KEY")
+	}
+	host, err := posthogapi.NormalizeHost(c.Host)
+	if err != nil {
+		return nil, badInput("", "%w", err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	store, err := open.Open(bounded, c.Cache, flagcache.Scope{Project: c.ProjectToken, Host: host})
+	if err != nil {
+		return nil, &stop{code: exitStore, err: err}
+	}
+	return store, nil
+}
+
+// ago is how long ago something was, for a person.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(max(0, d).Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// clock is a time of day, for a person.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/hogflags/hogflags/flagcache"
+)
+
+type statusCmd struct {
+	cache        `embed:""`
+	PollInterval time.Duration `default:"30s" placeholder:"TIME" help:"What the fleet polls at; after three of them unconfirmed definitions are stale. Default: ${default}."`
+	Watch        bool          `help:"Print again whenever something changes, until interrupted."`
+	JSON         bool          `help:"Print JSON."`
+}
+
+// Help is the longer text of --help.
+func (*statusCmd) Help() string {
+	return `Reads the store, and asks and changes nothing.
+
+Exit codes:
+
+    0  definitions are stored, and PostHog confirmed them within three intervals
+    1  nothing usable is stored, or it is stale
+    2  the command line cannot be used
+    5  the store cannot be used`
+}
+
+// Run prints the status once, or until ctx ends.
+func (c *statusCmd) Run(ctx context.Context, std console) error {
+	store, err := c.store(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }() // nothing was written to it
+	if c.Watch {
+		return c.watch(ctx, std, store)
+	}
+	r, err := readStatus(ctx, store, c.PollInterval, nil)
+	if err != nil {
+		return &stop{code: exitStore, err: err}
+	}
+	if err := c.print(std.out, r); err != nil {
+		return err
+	}
+	if r.State != "current" {
+		return found(exitFinding)
+	}
+	return nil
+}
+
+// watch prints each change. A store that does not answer is waited for.
+func (c *statusCmd) watch(ctx context.Context, std console, store flagcache.Store) error {
+	hints := make(chan struct{}, 1)
+	if w, ok := store.(flagcache.Watcher); ok {
+		watching := make(chan struct{})
+		defer func() { <-watching }()
+		go func() {
+			defer close(watching)
+			// When it breaks, the ticks below remain.
+			_ = w.Watch(ctx, func() {
+				select {
+				case hints <- struct{}{}:
+				default:
+				}
+			})
+		}()
+	}
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	var last *storeStatus
+	for ctx.Err() == nil {
+		r, err := readStatus(ctx, store, c.PollInterval, last)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			_, _ = fmt.Fprintf(std.err, "hogflags status: %v\n", err)
+		case last == nil || !r.same(last):
+			if err := c.print(std.out, r); err != nil {
+				return err
+			}
+			last = r
+		}
+		select {
+		case <-hints:
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+func (c *statusCmd) print(w io.Writer, r *storeStatus) error {
+	var err error
+	if c.JSON {
+		err = writeJSON(w, r)
+	} else {
+		err = r.print(w)
+	}
+	if err != nil {
+		return fmt.Errorf("print status: %w", err)
+	}
+	return nil
+}
+
+// storeStatus is what --json prints. Times are the store's.
+type storeStatus struct {
+	State      string         `json:"state"` // empty, current, stale, unusable
+	Problem    string         `json:"problem,omitempty"`
+	Now        time.Time      `json:"now"`
+	Leader     string         `json:"leader"` // empty if nobody leads
+	LeaseUntil *time.Time     `json:"lease_until"`
+	LeaseEpoch uint64         `json:"lease_epoch"`
+	Epoch      uint64         `json:"epoch"`
+	Seq        uint64         `json:"seq"`
+	Revision   string         `json:"revision"`
+	ETag       string         `json:"etag"`
+	Bytes      int            `json:"bytes"`
+	FetchedAt  *time.Time     `json:"fetched_at"`
+	CheckedAt  *time.Time     `json:"checked_at"`
+	AgeSeconds *float64       `json:"age_seconds"` // since checked_at
+	Failure    *statusFailure `json:"failure"`     // null if the last answer was a good one
+}
+
+type statusFailure struct {
+	Cause     flagcache.Cause `json:"cause"`
+	Count     int             `json:"count"`
+	NotBefore time.Time       `json:"not_before"`
+}
+
+// readStatus reads the record, and the document unless last has it already.
+func readStatus(ctx context.Context, store flagcache.Store, interval time.Duration, last *storeStatus) (*storeStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	rec, err := store.Record(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h := rec.Head
+	r := &storeStatus{
+		State: "empty", Now: rec.Now, LeaseEpoch: rec.Lease.Epoch,
+		Epoch: h.Epoch, Seq: h.Seq, Revision: h.Revision.String(), ETag: h.ETag,
+	}
+	if rec.Live() {
+		r.Leader, r.LeaseUntil = rec.Lease.Holder, &rec.Lease.Expires
+	}
+	if f := rec.Failure; f.Exists() {
+		r.Failure = &statusFailure{f.Cause, f.Count, f.NotBefore}
+	}
+	if !h.Exists() {
+		return r, nil
+	}
+	age := max(0, rec.Now.Sub(h.CheckedAt))
+	seconds := age.Seconds()
+	r.State, r.FetchedAt, r.CheckedAt, r.AgeSeconds = "current", &h.FetchedAt, &h.CheckedAt, &seconds
+	if age > 3*interval {
+		r.State = "stale"
+	}
+	if last != nil && last.Problem == "" && last.Revision == r.Revision {
+		r.Bytes = last.Bytes
+		return r, nil
+	}
+	e, err := store.Load(ctx)
+	if err == nil {
+		r.Bytes = len(e.Body)
+		err = e.Verify(store.Scope())
+	}
+	switch {
+	case errors.Is(err, flagcache.ErrBadEntry), errors.Is(err, flagcache.ErrNotFound):
+		r.State, r.Problem = "unusable", err.Error()
+	case err != nil:
+		return nil, err
+	}
+	return r, nil
+}
+
+// same reports whether nothing changed but the time.
+func (r *storeStatus) same(s *storeStatus) bool {
+	failures := r.Failure == nil && s.Failure == nil || r.Failure != nil && s.Failure != nil && *r.Failure == *s.Failure
+	return r.State == s.State && r.Leader == s.Leader && r.LeaseEpoch == s.LeaseEpoch &&
+		r.Epoch == s.Epoch && r.Seq == s.Seq && r.Revision == s.Revision && failures
+}
+
+func (r *storeStatus) print(w io.Writer) error {
+	p := printer{w: w}
+	rows := [][]string{{"state", r.State}}
+	row := func(name, format string, args ...any) {
+		rows = append(rows, []string{name, fmt.Sprintf(format, args...)})
+	}
+	if r.Problem != "" {
+		row("problem", "%s", r.Problem)
+	}
+	if r.Leader == "" {
+		row("leader", "nobody")
+	} else {
+		row("leader", "%s, until %s (epoch %d)", r.Leader, clock(*r.LeaseUntil), r.LeaseEpoch)
+	}
+	if r.Epoch != 0 {
+		row("position", "epoch %d, seq %d", r.Epoch, r.Seq)
+		row("revision", "%.12s, etag %s, %d bytes", r.Revision, r.ETag, r.Bytes)
+		row("fetched", "%s", ago(r.Now.Sub(*r.FetchedAt)))
+		row("confirmed", "%s", ago(r.Now.Sub(*r.CheckedAt)))
+	}
+	if f := r.Failure; f != nil {
+		row("failure", "%s, %d in a row; not asked again before %s", f.Cause, f.Count, clock(f.NotBefore))
+	}
+	p.table("", rows)
+	return p.err
+}

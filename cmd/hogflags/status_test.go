@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/posthogapi/posthogtest"
+)
+
+func TestStatusOfAStore(t *testing.T) {
+	up, store, client := shared(t)
+	if _, err := syncOnce(t.Context(), store, client); err != nil {
+		t.Fatal(err)
+	}
+	read := func(interval time.Duration) (*storeStatus, string) {
+		t.Helper()
+		s, err := readStatus(t.Context(), store, interval, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := s.print(&out); err != nil {
+			t.Fatal(err)
+		}
+		return s, out.String()
+	}
+	s, text := read(30 * time.Second)
+	if s.State != "current" || s.Bytes != len(demoProject) || s.Leader != "" || s.Failure != nil {
+		t.Errorf("status %+v, want current definitions that nobody leads", s)
+	}
+	if want := "revision   " + flagcache.RevisionOf(demoProject).Short(); !strings.Contains(text, want) {
+		t.Errorf("prints\n%swant %q", text, want)
+	}
+	if s, _ := read(time.Nanosecond); s.State != "stale" {
+		t.Errorf("state %q after three intervals, want stale", s.State)
+	}
+
+	up.Fail(posthogtest.Failure{Status: http.StatusPaymentRequired})
+	if _, err := syncOnce(t.Context(), store, client); err == nil {
+		t.Fatal("sync succeeded, want a failure to look at")
+	}
+	if _, err := store.Acquire(t.Context(), flagcache.Bid{Token: "t", Holder: "relay-1"}, 30*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	s, text = read(30 * time.Second)
+	if s.Failure == nil || s.Failure.Cause != flagcache.CauseQuota || s.Failure.Count != 1 || s.Leader != "relay-1" || s.LeaseUntil == nil {
+		t.Errorf("status %+v, want a failure and a leader", s)
+	}
+	for _, want := range []string{"leader     relay-1, until ", "failure    quota_limited, 1 in a row; not asked again before "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("prints\n%swant %q", text, want)
+		}
+	}
+}
+
+// A watch prints what is there and each change, and nothing in between.
+func TestStatusWatch(t *testing.T) {
+	_, store, client := shared(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	in, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		cmd := statusCmd{PollInterval: 30 * time.Second, Watch: true}
+		err := cmd.watch(ctx, console{out: out, err: io.Discard}, store)
+		done <- err
+		_ = out.CloseWithError(err)
+	}()
+	buf := make([]byte, 4096)
+	n, err := in.Read(buf)
+	if err != nil || !strings.Contains(string(buf[:n]), "empty") {
+		t.Fatalf("printed %q, %v, want an empty store", buf[:n], err)
+	}
+	synced := make(chan error, 1)
+	go func() {
+		_, err := syncOnce(t.Context(), store, client)
+		synced <- err
+	}()
+	for !strings.Contains(string(buf[:n]), "current") {
+		if n, err = in.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, in) }()
+	if err := <-synced; err != nil {
+		t.Fatal(err)
+	}
+	interrupt()
+	if err := <-done; err != nil {
+		t.Errorf("watch = %v, want nil after an interrupt", err)
+	}
+}
