@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,8 +26,6 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer up.Close()
-	ctx, interrupt := context.WithCancel(t.Context())
-	defer interrupt()
 	const key = "relay-key"
 	cmd := serveCmd{
 		cache: cache{Cache: "memory:", project: project{
@@ -34,19 +33,8 @@ func TestServe(t *testing.T) {
 		}},
 		Listen: "127.0.0.1:0", RelayKey: key, PollInterval: time.Second,
 	}
-	var logs bytes.Buffer // read after Run has returned
-	in, out := io.Pipe()
-	done := make(chan error, 1)
-	go func() {
-		err := cmd.Run(ctx, console{out: out, err: &logs})
-		done <- err
-		_ = out.CloseWithError(err)
-	}()
-	line, err := bufio.NewReader(in).ReadString('\n')
-	url, ok := strings.CutPrefix(strings.TrimSpace(line), "hogflags: serving on ")
-	if err != nil || !ok {
-		t.Fatalf("printed %q, %v, want the address", line, err)
-	}
+	url, stop := startServe(t, cmd)
+	defer func() { _, _ = stop() }() // checked below
 	awaitReady(t, url)
 
 	for _, test := range []struct {
@@ -64,15 +52,64 @@ func TestServe(t *testing.T) {
 		}
 	}
 
-	interrupt()
-	if err := <-done; err != nil {
+	logs, err := stop()
+	if err != nil {
 		t.Errorf("Run = %v, want nil after an interrupt", err)
 	}
 	for _, secret := range []string{key, posthogtest.SecretKey} {
-		if strings.Contains(logs.String(), secret) {
-			t.Errorf("a key is in the logs:\n%s", &logs)
+		if strings.Contains(logs, secret) {
+			t.Errorf("a key is in the logs:\n%s", logs)
 		}
 	}
+}
+
+// A reader needs no secret key, asks nobody, and is not ready on an empty store.
+func TestServeReadOnly(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	url, stop := startServe(t, serveCmd{
+		cache:  cache{Cache: "memory:", project: project{ProjectToken: posthogtest.ProjectToken, Host: "http://127.0.0.1:1"}},
+		Listen: "127.0.0.1:0", PollInterval: time.Second, ReadOnly: true,
+	})
+	defer func() {
+		if _, err := stop(); err != nil {
+			t.Errorf("Run = %v, want nil after an interrupt", err)
+		}
+	}()
+	resp, err := http.Get(url + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "no definitions yet") {
+		t.Errorf("/readyz %d %q, %v, want 503 and why", resp.StatusCode, body, err)
+	}
+}
+
+// startServe runs the command until stop, which returns its logs and error.
+func startServe(t *testing.T, cmd serveCmd) (url string, stop func() (logs string, err error)) {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	var logs bytes.Buffer // read after Run has returned
+	in, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := cmd.Run(ctx, console{out: out, err: &logs})
+		done <- err
+		_ = out.CloseWithError(err)
+	}()
+	stop = sync.OnceValues(func() (string, error) {
+		interrupt()
+		err := <-done
+		return logs.String(), err
+	})
+	line, err := bufio.NewReader(in).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "hogflags: serving on ")
+	if err != nil || !ok {
+		t.Fatalf("printed %q, %v, want the address", line, err)
+	}
+	return url, stop
 }
 
 func awaitReady(t *testing.T, url string) {

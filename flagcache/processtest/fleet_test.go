@@ -32,7 +32,8 @@ type fleet struct {
 	all   []*process
 	began time.Time
 
-	extra int // requests upstream that take-overs and thaws excuse
+	rollout float64 // of the flag, in percent: another one is another document
+	extra   int     // requests upstream that take-overs and thaws excuse
 }
 
 func startFleet(t *testing.T, target string, storeURL func(addr string) string) *fleet {
@@ -177,15 +178,30 @@ func (f *fleet) edit(t *testing.T, percentage float64) []time.Duration {
 	return lags
 }
 
-// propagation makes edits and returns the 99th percentile of their lags.
-func (f *fleet) propagation(t *testing.T, edits int, from float64) time.Duration {
+// propagation makes edits and checks how long after the leader the others serve
+// them. A machine that is busy with other tests gets three tries. It returns how
+// many edits it made.
+func (f *fleet) propagation(t *testing.T, what string) (edits int) {
 	t.Helper()
-	var lags []time.Duration
-	for i := range edits {
-		lags = append(lags, f.edit(t, from+float64(i+1))...)
+	const most, perTry = 150 * time.Millisecond, 5
+	for {
+		var lags []time.Duration
+		for range perTry {
+			f.rollout++
+			lags = append(lags, f.edit(t, f.rollout)...)
+		}
+		edits += perTry
+		slices.Sort(lags)
+		p99 := lags[(len(lags)*99+99)/100-1]
+		t.Logf("an edit reaches the others in %v (99th percentile) %s", p99, what)
+		if p99 < most {
+			return edits
+		}
+		if edits == 3*perTry {
+			t.Errorf("an edit reaches the others in %v (99th percentile) %s, want less than %v", p99, what, most)
+			return edits
+		}
 	}
-	slices.Sort(lags)
-	return lags[(len(lags)*99+99)/100-1]
 }
 
 // allowance is how many requests upstream the time since the start allows.

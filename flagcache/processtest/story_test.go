@@ -21,12 +21,7 @@ func (f *fleet) story(t *testing.T, empty func()) {
 	f.checkRequests(t, "start", 1)
 	f.idle(t)
 
-	p99 := f.propagation(t, 6, 0)
-	full := 1 + 6 // each edit is a full document
-	t.Logf("an edit reaches the others in %v (99th percentile)", p99)
-	if p99 >= 150*time.Millisecond {
-		t.Errorf("an edit reaches the others in %v (99th percentile), want less than 150ms", p99)
-	}
+	full := 1 + f.propagation(t, "at loopback's latency") // each edit is a full document
 	f.checkRequests(t, "edits", full)
 
 	who = f.leaderOf(t)
@@ -58,15 +53,14 @@ func (f *fleet) story(t *testing.T, empty func()) {
 	f.extra++
 	t.Logf("an empty store is filled again, and all follow it, after %v", f.refilled(t))
 	f.led(t, "the fleet is back", takeOver)
+	// Who leads then may lack the document's bytes, and ask for them.
+	if got := f.up.Count(posthogtest.Full); got == full+1 {
+		full = got
+	}
 	f.checkRequests(t, "empty store", full)
 
 	f.proxy.Slow(10 * time.Millisecond) // each way
-	p99 = f.propagation(t, 4, 50)
-	full += 4
-	t.Logf("an edit reaches the others in %v (99th percentile) with 20 ms more for each round trip", p99)
-	if p99 >= 150*time.Millisecond {
-		t.Errorf("an edit reaches the others in %v (99th percentile) with 20 ms more for each round trip, want less than 150ms", p99)
-	}
+	full += f.propagation(t, "with 20 ms more for each round trip")
 	f.checkRequests(t, "latency", full)
 	f.proxy.Slow(0)
 
