@@ -23,7 +23,7 @@ test: ## Run all tests
 
 .PHONY: race
 race: ## Run the tests under the race detector, the generated ones with fewer samples
-	go test -race -short -skip '[aA]llocat(ions|es)' ./...
+	go test -race -short ./...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each

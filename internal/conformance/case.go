@@ -1,6 +1,6 @@
 // Package conformance reads cases with known answers, runs the evaluator on
-// them and judges what it says. Package rules is tested with it, and the
-// command "hogflags conformance" is a thin layer over it.
+// them and judges what it says. The command "hogflags conformance" is a thin
+// layer over it.
 package conformance
 
 import (
