@@ -440,10 +440,12 @@ func TestNewRefusesCache(t *testing.T) {
 			change func(*hogflags.Config)
 			want   string
 		}{
-			"an interval":         {func(c *hogflags.Config) { c.PollInterval = time.Minute }, "where the coordinator is made"},
-			"no key":              {func(c *hogflags.Config) { c.SecretKey = "" }, "SecretKey is empty"},
-			"no token":            {func(c *hogflags.Config) { c.ProjectToken = "" }, "ProjectToken is empty"},
-			"no token, read only": {func(c *hogflags.Config) { c.ProjectToken, c.SecretKey, c.Cache = "", "", newFleet(t, store, flagcache.Options{ReadOnly: true}) }, "ProjectToken is empty"},
+			"an interval": {func(c *hogflags.Config) { c.PollInterval = time.Minute }, "where the coordinator is made"},
+			"no key":      {func(c *hogflags.Config) { c.SecretKey = "" }, "SecretKey is empty"},
+			"no token":    {func(c *hogflags.Config) { c.ProjectToken = "" }, "ProjectToken is empty"},
+			"no token, read only": {func(c *hogflags.Config) {
+				c.ProjectToken, c.SecretKey, c.Cache = "", "", newFleet(t, store, flagcache.Options{ReadOnly: true})
+			}, "ProjectToken is empty"},
 		} {
 			cfg := hogflags.Config{
 				ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey,
