@@ -14,7 +14,7 @@ build: ## Build the hogflags binary into bin/
 	go build -o bin/ ./cmd/hogflags
 
 .PHONY: demo
-demo: ## Watch a client follow a flag change: no account, no network
+demo: ## Watch a fleet follow a flag change: no account, no network
 	go run ./cmd/hogflags demo
 
 .PHONY: test

@@ -114,6 +114,9 @@ func New(store Store, o Options) (*Fleet, error) {
 	return f, nil
 }
 
+// Scope is whose definitions the store holds.
+func (f *Fleet) Scope() Scope { return f.store.Scope() }
+
 // Status is what the process does, and how good its definitions are.
 func (f *Fleet) Status() Status { return *f.status.Load() }
 

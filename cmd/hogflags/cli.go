@@ -22,7 +22,7 @@ type grammar struct {
 	Serve       serveCmd       `cmd:"" help:"Serve definitions to SDKs of any language, as one of a fleet."`
 	Status      statusCmd      `cmd:"" help:"Show what a fleet's store holds, and who leads."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
-	Demo        demoCmd        `cmd:"" help:"Watch a client follow a flag change. Needs no account and no network."`
+	Demo        demoCmd        `cmd:"" help:"Watch a fleet follow a flag change. Needs no account and no network."`
 }
 
 // Exit codes, documented in docs/cli.md and in each command's help.
