@@ -3,11 +3,13 @@ package flagdef_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/hogflags/hogflags/flagdef"
+	"github.com/hogflags/hogflags/internal/conformance"
 )
 
 func TestValue(t *testing.T) {
@@ -81,6 +83,46 @@ func FuzzValue(f *testing.F) {
 	})
 }
 
+// conformanceDocuments are the definitions of the conformance cases.
+func conformanceDocuments(tb testing.TB) (documents [][]byte) {
+	tb.Helper()
+	file, err := os.Open("../rules/testdata/cases.jsonl.gz")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer file.Close()
+	for c, err := range conformance.Read(file) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		documents = append(documents, c.Definitions)
+	}
+	return documents
+}
+
+// TestParse_conformance reads the documents of all cases. What is wrong with a
+// few of their cohorts is meant to be.
+func TestParse_conformance(t *testing.T) {
+	documents := conformanceDocuments(t)
+	if len(documents) < 1500 {
+		t.Fatalf("%d documents", len(documents))
+	}
+	for i, document := range documents {
+		defs, err := flagdef.Parse(document)
+		if err != nil {
+			t.Fatalf("document %d: %v", i, err)
+		}
+		for _, p := range defs.Problems {
+			t.Errorf("document %d: %v", i, p)
+		}
+		for _, f := range defs.Flags {
+			if f.Problem != nil {
+				t.Errorf("document %d: %v", i, f.Problem)
+			}
+		}
+	}
+}
+
 func generic(v flagdef.Value) any {
 	switch v.Kind() {
 	case flagdef.Bool:
@@ -116,6 +158,11 @@ func FuzzParse(f *testing.F) {
 		`{"cohorts":{"1":[]},"groupTypeMapping":{"0":5},"flags":[{"key":null},{},[],null]}`,
 	} {
 		f.Add([]byte(seed))
+	}
+	for i, document := range conformanceDocuments(f) {
+		if i%8 == 0 && len(document) < 4096 {
+			f.Add(document)
+		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		defs, err := flagdef.Parse(data)

@@ -181,7 +181,21 @@ func FuzzEvaluate(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add([]byte(sample.Definitions), call, sample.Options.Now.Unix())
+		f.Add(sample.Definitions, call, sample.Options.Now.Unix())
+	}
+	cases, err := oracle.LoadCases("testdata/cases.jsonl.gz")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, c := range cases {
+		if i%8 != 0 || len(c.Definitions) > 4096 {
+			continue // small ones of every kind
+		}
+		call, err := json.Marshal(c.Calls[0])
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(c.Definitions), call, c.Now.Unix())
 	}
 	f.Fuzz(func(t *testing.T, definitions, call []byte, now int64) {
 		defs, err := flagdef.Parse(definitions)
