@@ -482,7 +482,11 @@ func TestCacheIsOneClients(t *testing.T) {
 	})
 }
 
-// Definitions are never mixed up with another project's.
+// blind hides whose definitions a coordinator's store holds.
+type blind struct{ flagcache.Coordinator }
+
+// Definitions are never mixed up with another project's: a fleet of another
+// project is refused at once, and so is what any other coordinator brings.
 func TestForeignCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t)
@@ -490,7 +494,16 @@ func TestForeignCache(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := newMember(t, srv, store, flagcache.Options{})
+		_, err = hogflags.New(t.Context(), hogflags.Config{
+			ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey,
+			Host: srv.URL, HTTPClient: srv.Client(), Cache: newFleet(t, store, flagcache.Options{}),
+		})
+		if err == nil || !strings.Contains(err.Error(), "another project") {
+			t.Errorf("a client over another project's store: %v", err)
+		}
+		c := newClient(t, srv, func(cfg *hogflags.Config) {
+			cfg.Cache = blind{newFleet(t, store, flagcache.Options{})}
+		})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if s := c.Status(); s.State != loader.Empty || s.Cause == nil || !strings.Contains(s.Cause.Error(), "another project") {
