@@ -248,7 +248,7 @@ func TestProcessesOnPostgres(t *testing.T) {
 func needServers(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("starts 20 processes, and takes a minute and a half")
+		t.Skip("starts 20 processes, and takes a minute")
 	}
 	if os.Getenv("CI") == "true" {
 		t.Cleanup(func() {
