@@ -1,12 +1,16 @@
 package cachetest
 
 import (
+	"bytes"
 	"context"
+	"net/http"
 	"testing"
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
 	"github.com/hogflags/hogflags/flagcache/internal/tcpproxy"
+	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
 // Bench measures what a fleet does most: looking when nothing changed, moving a
@@ -21,7 +25,7 @@ func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope
 			b.Fatal(err)
 		}
 		c := flagcache.Claim{Token: mine.Token, Epoch: rec.Lease.Epoch}
-		body := append([]byte(`{"flags":[]}`), make([]byte, size)...)
+		body := document(size)
 		e := flagcache.NewEntry(s.Scope(), body, `W/"bench"`)
 		e.Position = flagcache.Position{Epoch: c.Epoch, Seq: 1}
 		if _, err := s.Save(b.Context(), c, e); err != nil {
@@ -86,6 +90,36 @@ func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope
 			coldStart(b, s)
 		}
 	})
+	b.Run("ColdStartByFetching", func(b *testing.B) { // what a process without a store does instead
+		server := posthogtest.New(b)
+		server.SetDefinitions(document(100 << 10))
+		b.ReportAllocs()
+		for b.Loop() {
+			directStart(b, server)
+		}
+	})
+}
+
+// document is a definitions document of about so many bytes.
+func document(size int) []byte {
+	return append([]byte(`{"flags":[]}`), bytes.Repeat([]byte(" "), size)...)
+}
+
+// directStart is a process that asks upstream itself, over a connection of its
+// own as a new process has.
+func directStart(b *testing.B, server *posthogtest.Server) {
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	client, err := posthogapi.New(posthogapi.Config{
+		Host: server.URL, ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey,
+		HTTPClient: &http.Client{Transport: transport},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := flagcache.PostHog(client).Fetch(b.Context(), ""); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // coldStart is a process that attaches, until it serves.
