@@ -20,7 +20,8 @@ type cohort struct {
 // group is a property group: members joined by AND or OR.
 type group struct {
 	or      bool
-	members []member
+	members []member // the cheapest first
+	effort  int      // of all members together
 }
 
 // member is a nested group, or else a filter.
@@ -52,6 +53,7 @@ func (c *compiler) compileGroup(def *flagdef.Group) *group {
 	for i := range def.Members {
 		g.members[i] = c.compileMember(&def.Members[i], def.Or)
 		g.members[i].place = i
+		g.effort += g.members[i].effort()
 	}
 	// The result does not depend on the order, so what is looked up at once
 	// comes before what has to be worked out.
@@ -59,15 +61,17 @@ func (c *compiler) compileGroup(def *flagdef.Group) *group {
 	return g
 }
 
-// effort orders members by how much there is to do for them.
+// effort is how much there is to do for a member: a filter is one look-up, a
+// cohort is as many as it has, which is not known yet.
 func (m *member) effort() int {
+	const wholeCohort = 100
 	switch {
 	case m.group != nil:
-		return 1
+		return m.group.effort
 	case m.filter.kind == cohortFilter && !m.filter.settled:
-		return 2
+		return wholeCohort
 	default:
-		return 0
+		return 1
 	}
 }
 

@@ -84,6 +84,16 @@ func (m *exactMatcher) add(s string) {
 	}
 }
 
+// among looks an ASCII text up in a short list.
+func (m *exactMatcher) among(s string) bool {
+	for _, t := range m.few {
+		if equalASCII(s, t) {
+			return true
+		}
+	}
+	return false
+}
+
 // find looks up a text in lower case.
 func (m *exactMatcher) find(lower []byte) bool {
 	if m.texts != nil {
@@ -113,6 +123,9 @@ func (m *exactMatcher) match(o operand, _ time.Time) Truth {
 // has reports whether an operand's text is in the list. ok is false if the
 // operand has no settled text.
 func (m *exactMatcher) has(o operand) (found, ok bool) {
+	if o.kind == text && m.texts == nil && isASCII(o.text) {
+		return m.among(o.text), true
+	}
 	var stack [128]byte
 	switch {
 	case o.kind == text:

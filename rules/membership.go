@@ -63,10 +63,10 @@ func (e *evaluation) group(g *group) Truth {
 	for i := range g.members {
 		m := &g.members[i]
 		var t Truth
-		if m.group != nil {
-			t = e.group(m.group)
-		} else {
+		if m.group == nil {
 			t = e.filter(&m.filter)
+		} else {
+			t = e.group(m.group)
 		}
 		switch t {
 		case settles:

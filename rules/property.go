@@ -94,8 +94,12 @@ func (e *evaluation) personFilter(f *filter) Truth {
 }
 
 func (e *evaluation) personMatch(f *filter) Truth {
-	if s, ok := e.subject.PersonProperties[f.key].(string); ok { // as most are
+	v := e.subject.PersonProperties[f.key]
+	if s, ok := v.(string); ok { // as most are
 		return f.match(operand{kind: text, text: s}, e.subject.Now)
+	}
+	if v != nil {
+		return f.match(operandOf(v), e.subject.Now)
 	}
 	p, state := e.personProperty(f.key)
 	return e.compare(f, p, state)
