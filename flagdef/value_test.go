@@ -90,7 +90,7 @@ func conformanceDocuments(tb testing.TB) (documents [][]byte) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	for c, err := range conformance.Read(file) {
 		if err != nil {
 			tb.Fatal(err)

@@ -147,7 +147,9 @@ func (r *Relay) Run(ctx context.Context, l net.Listener) error {
 		r.log.Warn("requests were cut off", "error", err)
 		_ = server.Close()
 	}
-	<-closed
+	if err := <-closed; err != nil && !errors.Is(err, http.ErrServerClosed) {
+		r.log.Warn("the listener failed", "error", err)
+	}
 	leave()
 	if err := cmp.Or(failed, <-left); err != nil {
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)

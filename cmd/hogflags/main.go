@@ -4,20 +4,13 @@
 package main
 
 import (
-	"context"
 	"os"
 	_ "time/tzdata" // --timezone works in containers without a zone database
 
-	"github.com/redis/go-redis/v9"
+	"github.com/hogflags/hogflags/flagcache/rediscache"
 )
 
 func main() {
-	redis.SetLogger(silent{})
+	rediscache.DiscardLogs()
 	os.Exit(run(os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
-
-// silent drops what go-redis would write to standard error by itself: its
-// errors come back, and are reported once.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}

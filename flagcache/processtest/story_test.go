@@ -16,7 +16,7 @@ import (
 // story is what happens to a fleet on any store. empty kills the store's
 // server and starts it again without its data.
 func (f *fleet) story(t *testing.T, empty func()) {
-	who, took := f.led(t, "the fleet starts", takeOver)
+	_, took := f.led(t, "the fleet starts", takeOver)
 	t.Logf("%d processes serve %v after the last was started", fleetSize, took)
 	f.checkRequests(t, "start", 1)
 	f.idle(t)
@@ -24,7 +24,7 @@ func (f *fleet) story(t *testing.T, empty func()) {
 	full := 1 + f.propagation(t, "at loopback's latency") // each edit is a full document
 	f.checkRequests(t, "edits", full)
 
-	who = f.leaderOf(t)
+	who := f.leaderOf(t)
 	who.kill()
 	f.extra++
 	next, took := f.led(t, "another leads after SIGKILL", takeOver)
