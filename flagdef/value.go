@@ -1,6 +1,7 @@
 package flagdef
 
 import (
+	"bytes"
 	"encoding/json"
 	"iter"
 	"unicode/utf8"
@@ -136,23 +137,6 @@ func unquote(literal []byte) string {
 }
 
 // plain reports whether the inside of a literal stands for itself.
-func plain(inner []byte) bool {
-	for _, b := range inner {
-		if b == '\\' {
-			return false
-		}
-		if b >= utf8.RuneSelf {
-			return noEscape(inner) && utf8.Valid(inner)
-		}
-	}
-	return true
-}
+func plain(inner []byte) bool { return noEscape(inner) && utf8.Valid(inner) }
 
-func noEscape(inner []byte) bool {
-	for _, b := range inner {
-		if b == '\\' {
-			return false
-		}
-	}
-	return true
-}
+func noEscape(inner []byte) bool { return bytes.IndexByte(inner, '\\') < 0 }

@@ -34,16 +34,10 @@ func hashOf(f *flag, id, salt string) float64 {
 
 // identifier is the identifier that the server hashes for a condition about a.
 func (e *evaluation) identifier(f *flag, a *aggregation) (string, identifierState) {
-	switch {
-	case a != nil:
-		return e.groupOrPerson(f, a)
-	case !f.byDevice && !f.continuity:
-		return e.subject.DistinctID, knownIdentifier
-	case f.byDevice && e.subject.deviceID() != "":
-		return e.subject.deviceID(), knownIdentifier
-	default:
+	if a == nil && (f.byDevice || f.continuity) && !(f.byDevice && e.subject.deviceID() != "") {
 		return "", unknownIdentifier
 	}
+	return e.groupOrPerson(f, a)
 }
 
 // groupOrPerson is the group's key, the device id, or else the distinct id.
