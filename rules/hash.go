@@ -1,9 +1,9 @@
 package rules
 
 import (
-	"crypto/sha1"
-	"encoding/binary"
 	"unicode/utf8"
+
+	"github.com/hogflags/hogflags/rules/internal/sha1"
 )
 
 // maxIdentifier is the number of Unicode scalars that the server keeps of an
@@ -27,26 +27,21 @@ func newHashPrefix(text string) hashPrefix {
 // the server's divisor, 2^60-1, rounds to 2^60 as a float64, and so does the
 // largest dividend. The identifier is made valid and cut as the server does.
 func (p *hashPrefix) bucket(id, salt string) float64 {
-	// Nearly all input fits in one block, of which the prefix is there already:
-	// to put it together piece by piece would take half as long as hashing it.
-	block := p.block
 	n := len(p.text) + len(id)
-	if n+len(salt) > len(block) {
-		return p.longBucket(id, salt)
+	if n+len(salt) > sha1.MaxShort || !ascii(id) {
+		return p.longBucket(id, salt) // perhaps to be cut, perhaps not valid
 	}
-	copy(block[len(p.text):], id)
+	// A copy of a fixed size is cheaper than one of the prefix.
+	var buffer [sha1.ShortSize]byte
+	*(*[sha1.BlockSize]byte)(buffer[:]) = p.block
+	if len(p.text) > len(p.block) {
+		copy(buffer[:], p.text)
+	}
+	copy(buffer[len(p.text):], id)
 	if salt != "" {
-		copy(block[n:], salt)
+		copy(buffer[n:], salt)
 	}
-	sum := sha1.Sum(block[:n+len(salt)])
-	var bits uint64
-	for i := 0; i < len(block); i += 8 {
-		bits |= binary.LittleEndian.Uint64(block[i:])
-	}
-	if bits&0x8080808080808080 != 0 {
-		return p.longBucket(id, salt) // not ASCII, so perhaps not valid
-	}
-	return fraction(sum)
+	return fraction(sha1.Short(&buffer, n+len(salt)))
 }
 
 func (p *hashPrefix) longBucket(id, salt string) float64 {
@@ -56,12 +51,23 @@ func (p *hashPrefix) longBucket(id, salt string) float64 {
 	return fraction(sha1.Sum(append(b, salt...)))
 }
 
+func ascii(s string) bool {
+	var all uint64
+	for ; len(s) >= 8; s = s[8:] { // the compiler makes one load of these
+		all |= uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	}
+	for i := range len(s) {
+		all |= uint64(s[i])
+	}
+	return all&0x8080808080808080 == 0
+}
+
 // holdoutPrefix is the prefix of every holdout.
 var holdoutPrefix = newHashPrefix("holdout-")
 
-func fraction(sum [sha1.Size]byte) float64 {
-	return float64(binary.BigEndian.Uint64(sum[:8])>>4) / (1 << 60)
-}
+// fraction is the first 60 of a hash's bits as a fraction of 2^60.
+func fraction(hash uint64) float64 { return float64(hash>>4) / (1 << 60) }
 
 // within reports whether a hash is in a share of subjects. The bound is in it,
 // so 0 % admits the hash 0.

@@ -1,0 +1,48 @@
+package sha1
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// compressGo takes one block into the state (FIPS 180-4, 6.1.2).
+func compressGo(state *[5]uint32, block *[BlockSize]byte) {
+	var w [16]uint32
+	for i := range w {
+		w[i] = binary.BigEndian.Uint32(block[i*4:])
+	}
+	a, b, c, d, e := state[0], state[1], state[2], state[3], state[4]
+	i := 0
+	for ; i < 16; i++ {
+		t := bits.RotateLeft32(a, 5) + (b&c | ^b&d) + e + w[i] + 0x5a827999
+		a, b, c, d, e = t, a, bits.RotateLeft32(b, 30), c, d
+	}
+	for ; i < 20; i++ {
+		t := bits.RotateLeft32(a, 5) + (b&c | ^b&d) + e + schedule(&w, i) + 0x5a827999
+		a, b, c, d, e = t, a, bits.RotateLeft32(b, 30), c, d
+	}
+	for ; i < 40; i++ {
+		t := bits.RotateLeft32(a, 5) + (b ^ c ^ d) + e + schedule(&w, i) + 0x6ed9eba1
+		a, b, c, d, e = t, a, bits.RotateLeft32(b, 30), c, d
+	}
+	for ; i < 60; i++ {
+		t := bits.RotateLeft32(a, 5) + ((b|c)&d | b&c) + e + schedule(&w, i) + 0x8f1bbcdc
+		a, b, c, d, e = t, a, bits.RotateLeft32(b, 30), c, d
+	}
+	for ; i < 80; i++ {
+		t := bits.RotateLeft32(a, 5) + (b ^ c ^ d) + e + schedule(&w, i) + 0xca62c1d6
+		a, b, c, d, e = t, a, bits.RotateLeft32(b, 30), c, d
+	}
+	state[0] += a
+	state[1] += b
+	state[2] += c
+	state[3] += d
+	state[4] += e
+}
+
+// schedule is the word of round i, from those of the 16 rounds before it.
+func schedule(w *[16]uint32, i int) uint32 {
+	x := w[(i-3)&15] ^ w[(i-8)&15] ^ w[(i-14)&15] ^ w[i&15]
+	w[i&15] = bits.RotateLeft32(x, 1)
+	return w[i&15]
+}
