@@ -94,6 +94,9 @@ func (c Config) upstream() (flagcache.Upstream, string, error) {
 		host, err := posthogapi.NormalizeHost(c.Host)
 		return nil, host, err
 	}
+	if c.SecretKey == "" && c.SecretKeyFunc == nil {
+		return nil, "", errors.New("config: SecretKey is empty: set it to a project secret key (phs_…) or a personal API key (phx_…), or set SecretKeyFunc")
+	}
 	api, err := posthogapi.New(c.api())
 	if err != nil {
 		return nil, "", err

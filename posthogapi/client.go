@@ -25,7 +25,7 @@ const (
 	maxErrorBytes = 64 << 10
 )
 
-// Client fetches one project's definitions. It is safe for concurrent use,
+// Client asks PostHog about one project. It is safe for concurrent use,
 // holds nothing that needs closing and starts no goroutine of its own.
 type Client struct {
 	host    string
@@ -65,7 +65,8 @@ func New(cfg Config) (*Client, error) {
 	c.maxBody = min(c.maxBody, math.MaxInt64-1) // one more is read, to see the excess
 	// net/http would take the key along to another port or a subdomain.
 	c.http.CheckRedirect = func(next *http.Request, via []*http.Request) error {
-		if len(via) > maxRedirects || !sameOrigin(via[len(via)-1].URL, next.URL) {
+		// A POST that becomes a GET gets an answer to a question that was not asked.
+		if len(via) > maxRedirects || next.Method != via[0].Method || !sameOrigin(via[len(via)-1].URL, next.URL) {
 			return http.ErrUseLastResponse
 		}
 		return nil
@@ -129,22 +130,24 @@ func (c *Client) definitions(ctx context.Context, etag string) (Definitions, err
 			err = again
 		}
 	}
+	return d, withoutKey(c.inTime(ctx, err), key)
+}
+
+// inTime says so in err if it was the client's own limit that ended a call.
+func (c *Client) inTime(ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = fmt.Errorf("no answer within %v: %w", c.timeout, err)
+		return fmt.Errorf("no answer within %v: %w", c.timeout, err)
 	}
-	return d, withoutKey(err, key)
+	return err
 }
 
 func (c *Client) get(ctx context.Context, path, key, etag string) (Definitions, error) {
 	address := c.host + path + "?token=" + url.QueryEscape(c.token) + "&send_cohorts"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := newRequest(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return Definitions{}, withoutURL(err)
+		return Definitions{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+key)
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Accept-Encoding", "gzip") // set here, net/http leaves the body alone
-	req.Header.Set("User-Agent", "hogflags")
 	if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
@@ -164,25 +167,51 @@ func (c *Client) get(ctx context.Context, path, key, etag string) (Definitions, 
 		}
 		return d, nil
 	}
+	return Definitions{}, refusal(resp, key)
+}
+
+// newRequest makes a request with the headers that all have.
+func newRequest(ctx context.Context, method, address string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept-Encoding", "gzip") // set here, net/http leaves the body alone
+	req.Header.Set("User-Agent", "hogflags")
+	return req, nil
+}
+
+// refusal is the error for an answer with another status than was asked for.
+func refusal(resp *http.Response, key string) error {
 	body, _ := readBody(resp, maxErrorBytes) // what arrived is enough to name the failure
 	fail := newStatusError(resp, body, key, time.Now())
 	if where := resp.Header.Get("Location"); where != "" && fail.Kind == NotPostHog {
 		fail.Detail = redirectDetail(resp, where)
 	}
-	return Definitions{}, fail
+	return fail
 }
 
-func (c *Client) document(resp *http.Response, key string) (Definitions, error) {
+// readAnswer reads the body of a 200 whole.
+func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
 	body, err := readBody(resp, c.maxBody)
 	if errors.Is(err, errTooLarge) {
-		return Definitions{}, &StatusError{
+		return nil, &StatusError{
 			StatusCode: resp.StatusCode,
 			Kind:       TooLarge,
 			Detail:     fmt.Sprintf("the body exceeds %d bytes", c.maxBody),
 		}
 	}
 	if err != nil {
-		return Definitions{}, fmt.Errorf("read body: %w", err)
+		return nil, fmt.Errorf("read body: %w", err)
+	}
+	return body, nil
+}
+
+func (c *Client) document(resp *http.Response, key string) (Definitions, error) {
+	body, err := c.readAnswer(resp)
+	if err != nil {
+		return Definitions{}, err
 	}
 	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		fail := newStatusError(resp, body, key, time.Now())
@@ -235,7 +264,7 @@ func withoutURL(err error) error {
 // withoutKey guards against a transport that quotes the request's headers. The
 // chain of such an error is given up, because any link could quote them.
 func withoutKey(err error, key string) error {
-	if err == nil || !strings.Contains(err.Error(), key) {
+	if err == nil || key == "" || !strings.Contains(err.Error(), key) {
 		return err
 	}
 	return errors.New(strings.ReplaceAll(err.Error(), key, "[redacted]"))
@@ -248,8 +277,10 @@ func redirectDetail(resp *http.Response, location string) string {
 	switch {
 	case err != nil || to.Host == "":
 		return "it redirects to an address that is not valid"
+	case sameOrigin(from, to) && resp.Request.Method != http.MethodGet && resp.StatusCode != http.StatusTemporaryRedirect && resp.StatusCode != http.StatusPermanentRedirect:
+		return "it redirects the POST to " + to.Path + ", where it would arrive as a GET: set Host to the address that answers"
 	case sameOrigin(from, to):
 		return fmt.Sprintf("it redirects more than %d times", maxRedirects)
 	}
-	return "it redirects to " + to.Scheme + "://" + to.Host + ", where the key is not taken: set Host to the address that answers"
+	return "it redirects to " + to.Scheme + "://" + to.Host + ", which is not followed: set Host to the address that answers"
 }

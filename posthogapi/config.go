@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// DefaultTimeout bounds one call of [Client.Definitions] when
-	// [Config.Timeout] is zero.
+	// DefaultTimeout bounds one call of a [Client] when [Config.Timeout] is
+	// zero.
 	DefaultTimeout = 10 * time.Second
 
 	// DefaultMaxBodyBytes bounds a body, after decompression, when
@@ -21,8 +21,7 @@ const (
 	DefaultMaxBodyBytes = 64 << 20
 )
 
-// Config says which project's definitions to fetch, from where and with which
-// key. It prints and marshals without its key; a struct that holds a Config
+// Config says which project to ask about, where and with which key. It prints and marshals without its key; a struct that holds a Config
 // in an unexported field and is printed with %+v is beyond its reach.
 type Config struct {
 	// Host is PostHog's address, or that of a relay or reverse proxy, which
@@ -34,7 +33,8 @@ type Config struct {
 	ProjectToken string
 
 	// SecretKey is a project secret key (phs_…) or a personal API key
-	// (phx_…). Either it or SecretKeyFunc is required; SecretKeyFunc wins.
+	// (phx_…); SecretKeyFunc wins over it. With neither, only [Client.Flags]
+	// can be used, which needs no key.
 	SecretKey string
 
 	// SecretKeyFunc gives the key for each request, so that a key can be
@@ -106,14 +106,12 @@ func (c Config) check() error {
 		return errors.New("config: ProjectToken holds a secret key: it is the public phc_… token, the secret goes into SecretKey")
 	case strings.ContainsFunc(c.ProjectToken, notInHeader) || strings.Contains(c.ProjectToken, " "):
 		return errors.New("config: ProjectToken holds a blank or a control character: it is one word (phc_…)")
-	case c.SecretKey == "" && c.SecretKeyFunc == nil:
-		return errors.New("config: SecretKey is empty: set it to a project secret key (phs_…) or a personal API key (phx_…), or set SecretKeyFunc")
 	case c.Timeout < 0:
 		return fmt.Errorf("config: Timeout is negative: %v", c.Timeout)
 	case c.MaxBodyBytes < 0:
 		return fmt.Errorf("config: MaxBodyBytes is negative: %d", c.MaxBodyBytes)
 	}
-	if c.SecretKeyFunc == nil {
+	if c.SecretKeyFunc == nil && c.SecretKey != "" {
 		if _, err := cleanKey(c.SecretKey); err != nil {
 			return fmt.Errorf("config: %w", err)
 		}
@@ -126,6 +124,9 @@ func (c Config) keyFunc() func(context.Context) (string, error) {
 	ask := c.SecretKeyFunc
 	if ask == nil {
 		key := c.SecretKey
+		if key == "" {
+			return func(context.Context) (string, error) { return "", ErrNoKey }
+		}
 		ask = func(context.Context) (string, error) { return key, nil }
 	}
 	return func(ctx context.Context) (string, error) {

@@ -10,6 +10,10 @@ import (
 	"unicode"
 )
 
+// ErrNoKey is in the chain when a call needs a secret key and the client was
+// made without one.
+var ErrNoKey = errors.New("no secret key: set SecretKey to a project secret key (phs_…) or a personal API key (phx_…), or set SecretKeyFunc")
+
 // Kind says what a failure means for the caller.
 type Kind uint8
 
@@ -31,9 +35,9 @@ const (
 	// Rejected means that the server refuses the request for another reason
 	// (other 4xx).
 	Rejected
-	// NotPostHog means that what answered is not PostHog or not its
-	// definitions endpoint (a login page, a redirect to elsewhere, a path that
-	// is not there).
+	// NotPostHog means that what answered is not PostHog or not the endpoint
+	// that was asked (a login page, a redirect to elsewhere, a path that is not
+	// there).
 	NotPostHog
 	// TooLarge means that the body exceeds [Config.MaxBodyBytes].
 	TooLarge
@@ -76,7 +80,7 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// StatusError is an answer that brought no definitions.
+// StatusError is an answer that did not bring what was asked for.
 type StatusError struct {
 	StatusCode int
 	Kind       Kind
@@ -136,6 +140,9 @@ var plainBodies = []string{
 	"The request timed out.",
 	"An internal server error occurred",
 	"Failed to parse flag configuration data",
+	"Failed to decode request:",
+	"The distinct_id field is missing",
+	"Evaluation pool busy",
 }
 
 // newStatusError reads the body of a failed answer. secret is cut out of
@@ -151,7 +158,12 @@ func newStatusError(resp *http.Response, body []byte, secret string, now time.Ti
 		Code   string `json:"code"`
 		Detail string `json:"detail"`
 	}
-	clean := func(s string) string { return oneLine(strings.ReplaceAll(s, secret, "[redacted]")) }
+	clean := func(s string) string {
+		if secret != "" {
+			s = strings.ReplaceAll(s, secret, "[redacted]")
+		}
+		return oneLine(s)
+	}
 	if json.Unmarshal(body, &posthog) == nil && posthog.Type != "" && posthog.Code != "" {
 		e.PostHog = true
 		e.Type, e.Code, e.Detail = clean(posthog.Type), clean(posthog.Code), clean(posthog.Detail)

@@ -69,7 +69,6 @@ func TestNewRefuses(t *testing.T) {
 		{"no token", posthogapi.Config{SecretKey: secret}, "ProjectToken is empty"},
 		{"swapped", posthogapi.Config{ProjectToken: secret, SecretKey: "phc_x"}, "ProjectToken holds a secret key"},
 		{"token of two words", posthogapi.Config{ProjectToken: "phc_x y", SecretKey: secret}, "blank"},
-		{"no key", posthogapi.Config{ProjectToken: "phc_x"}, "SecretKey is empty"},
 		{"blank key", posthogapi.Config{ProjectToken: "phc_x", SecretKey: " \n"}, "secret key is empty"},
 		{"token as key", posthogapi.Config{ProjectToken: "phc_x", SecretKey: "phc_x"}, "project token"},
 		{"two lines", posthogapi.Config{ProjectToken: "phc_x", SecretKey: secret + "\n" + secret}, "header cannot carry"},
@@ -145,7 +144,7 @@ func TestRedirects(t *testing.T) {
 	}{
 		{"same origin", "/moved?token=x", http.StatusMovedPermanently, ""},
 		{"same origin, 307", "/moved", http.StatusTemporaryRedirect, ""},
-		{"another port", elsewhere.URL + "/flags/definitions", http.StatusFound, "redirects to " + elsewhere.URL + ", where the key is not taken"},
+		{"another port", elsewhere.URL + "/flags/definitions", http.StatusFound, "redirects to " + elsewhere.URL + ", which is not followed"},
 		{"another port, 308", elsewhere.URL, http.StatusPermanentRedirect, "redirects to " + elsewhere.URL},
 		{"another host", "https://login.example.com/?next=phs_hunter2", http.StatusSeeOther, "redirects to https://login.example.com,"},
 		{"in circles", "/flags/definitions", http.StatusFound, "more than 5 times"},

@@ -56,6 +56,9 @@ func (s *Server) route(req *http.Request) reply {
 	case "/flags":
 		return s.flags(req)
 	}
+	if key, ok := remoteConfigKey(req.URL.Path); ok {
+		return s.remoteConfig(req, key)
+	}
 	return textReply(http.StatusNotFound, "Not Found")
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -65,9 +66,22 @@ type flagMetadata struct {
 	HasExperiment bool            `json:"has_experiment"`
 }
 
+// SetPerson stores properties of a person, as PostHog has them from earlier
+// events: POST /flags merges those of the request over them. Nil forgets the
+// person. Do not change the map afterwards.
+func (s *Server) SetPerson(distinctID string, properties map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.persons == nil {
+		s.persons = map[string]map[string]any{}
+	}
+	s.persons[distinctID] = properties
+}
+
 // flags answers POST /flags in its version 2. The properties of the request
-// are taken as all there is; what even so cannot be decided without PostHog's
-// database, such as a static cohort, comes back as a failed flag.
+// and of SetPerson are taken as all there is; what even so cannot be decided
+// without PostHog's database, such as a static cohort, comes back as a failed
+// flag.
 func (s *Server) flags(req *http.Request) reply {
 	const allow = "GET, POST, OPTIONS, HEAD"
 	switch req.Method {
@@ -99,6 +113,9 @@ func (s *Server) flags(req *http.Request) reply {
 	if !ok {
 		return textReply(http.StatusBadRequest, noDistinctID)
 	}
+	s.mu.Lock()
+	subject.PersonProperties = merge(s.persons[subject.DistinctID], subject.PersonProperties)
+	s.mu.Unlock()
 	if doc.set == nil {
 		return textReply(http.StatusInternalServerError, "Failed to parse flag configuration data")
 	}
@@ -117,6 +134,16 @@ func (s *Server) flags(req *http.Request) reply {
 		resp.Errors = resp.Errors || a.Status == rules.Inconclusive
 	}
 	return jsonReply(http.StatusOK, resp)
+}
+
+// merge puts a request's properties over stored ones.
+func merge(stored, given map[string]any) map[string]any {
+	if len(stored) == 0 {
+		return given
+	}
+	merged := maps.Clone(stored)
+	maps.Copy(merged, given)
+	return merged
 }
 
 func newFlagAnswer(a rules.Answer) flagAnswer {

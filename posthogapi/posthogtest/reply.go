@@ -76,11 +76,13 @@ func statusReply(status int) reply {
 }
 
 func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
+	body := &head{ReadCloser: req.Body}
+	req.Body = body
 	usual := s.route(req)
 	s.mu.Lock()
 	f := s.takeFailureLocked(req.URL.Path)
 	r := f.apply(usual)
-	s.recordLocked(req, r, f.Cut || f.Truncate)
+	s.recordLocked(req, body.kept, r, f.Cut || f.Truncate)
 	s.mu.Unlock()
 
 	if f.Delay > 0 {

@@ -1,6 +1,7 @@
 package posthogtest
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,8 +18,23 @@ const (
 	Failed      Kind = "failed"       // any other, or a broken connection
 )
 
-// keptRequests bounds the log of a server that runs for days.
-const keptRequests = 10_000
+// These bound the log of a server that runs for days.
+const (
+	keptRequests = 10_000
+	keptBody     = 64 << 10
+)
+
+// head keeps the beginning of what is read through it.
+type head struct {
+	io.ReadCloser
+	kept []byte
+}
+
+func (h *head) Read(p []byte) (int, error) {
+	n, err := h.ReadCloser.Read(p)
+	h.kept = append(h.kept, p[:min(n, keptBody-len(h.kept))]...)
+	return n, err
+}
 
 // Request is one line of the log.
 type Request struct {
@@ -27,7 +43,11 @@ type Request struct {
 	Path   string
 	Query  url.Values
 	Header http.Header // without Authorization
-	Status int         // of the answer, also where a broken connection kept it back
+	// Authorized is true when an Authorization header was sent.
+	Authorized bool
+	// Body is what was sent, as on the wire, at most 64 KiB of it.
+	Body   []byte
+	Status int // of the answer, also where a broken connection kept it back
 	Kind   Kind
 }
 
@@ -50,16 +70,18 @@ func (s *Server) Count(kind Kind) int {
 	return n
 }
 
-func (s *Server) recordLocked(req *http.Request, r reply, broken bool) {
+func (s *Server) recordLocked(req *http.Request, body []byte, r reply, broken bool) {
 	entry := Request{
 		Time:   time.Now(),
 		Method: req.Method,
 		Path:   req.URL.Path,
 		Query:  req.URL.Query(),
 		Header: req.Header.Clone(),
+		Body:   body,
 		Status: r.status,
 		Kind:   Failed,
 	}
+	entry.Authorized = entry.Header.Get("Authorization") != ""
 	entry.Header.Del("Authorization")
 	switch {
 	case broken:

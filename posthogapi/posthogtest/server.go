@@ -3,9 +3,9 @@
 // POST /flags answered by package rules. It can be told to fail in every way in
 // which the real one, or what stands before it, does.
 //
-// It is one project with one secret key and one personal key. What it leaves
-// out: persons stored on the server (the properties of a request are all there
-// is), rate limits and quotas of its own accord, and versions 1 and 3 of /flags.
+// It is one project with one secret key and one personal key, and the persons of
+// [Server.SetPerson]. What it leaves out: groups stored on the server, rate
+// limits and quotas of its own accord, and versions 1 and 3 of /flags.
 package posthogtest
 
 import (
@@ -54,6 +54,7 @@ type Server struct {
 	document document
 	failure  *Failure
 	requests []Request
+	persons  map[string]map[string]any // distinct id -> stored properties
 }
 
 // New starts a server on a free port and closes it when the test ends.

@@ -1,0 +1,4 @@
+package posthogapi
+
+// ParseFlags is for tests.
+var ParseFlags = parseFlags
