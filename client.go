@@ -34,6 +34,7 @@ const (
 // Client answers for the flags of one project. It is safe for concurrent use.
 type Client struct {
 	loader   *loader.Loader
+	project  string    // the project's token
 	subjects sync.Pool // of *Subject: a copy on the stack would not stay there
 }
 
@@ -47,20 +48,21 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("hogflags: %w", err)
 	}
 	l, err := loader.New(ctx, loader.Config{
-		Upstream:     upstream,
-		Coordinator:  cfg.Cache,
-		PollInterval: cfg.PollInterval,
-		TimeZone:     cfg.TimeZone,
-		Bootstrap:    cfg.Bootstrap,
-		File:         cfg.LastKnownGoodFile,
-		ProjectToken: cfg.ProjectToken,
-		Host:         host,
-		Logger:       cfg.Logger,
+		Upstream:        upstream,
+		Coordinator:     cfg.Cache,
+		PollInterval:    cfg.PollInterval,
+		TimeZone:        cfg.TimeZone,
+		Bootstrap:       cfg.Bootstrap,
+		File:            cfg.LastKnownGoodFile,
+		KeepDefinitions: cfg.KeepDefinitions,
+		ProjectToken:    cfg.ProjectToken,
+		Host:            host,
+		Logger:          cfg.Logger,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("hogflags: %w", err)
 	}
-	return &Client{loader: l}, nil
+	return &Client{loader: l, project: cfg.ProjectToken}, nil
 }
 
 // EvaluateFlags answers for every flag at once, from one state of the

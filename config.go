@@ -60,6 +60,11 @@ type Config struct {
 	// last-known-good file is preferred to it.
 	Bootstrap []byte
 
+	// KeepDefinitions keeps the bytes of the definitions in memory, for
+	// [Client.Definitions] and package posthogtransport. Otherwise they are
+	// dropped once they are compiled.
+	KeepDefinitions bool
+
 	// TimeZone is the project's time zone, as set in PostHog. Nil: not known,
 	// and flags whose answer depends on it are inconclusive.
 	TimeZone *time.Location
@@ -111,6 +116,7 @@ type view struct {
 	Cache             bool              `json:"cache"`
 	LastKnownGoodFile string            `json:"last_known_good_file"`
 	BootstrapBytes    int               `json:"bootstrap_bytes"`
+	KeepDefinitions   bool              `json:"keep_definitions"`
 	TimeZone          string            `json:"time_zone"`
 }
 
@@ -121,6 +127,7 @@ func (c Config) view() view {
 		Cache:             c.Cache != nil,
 		LastKnownGoodFile: c.LastKnownGoodFile,
 		BootstrapBytes:    len(c.Bootstrap),
+		KeepDefinitions:   c.KeepDefinitions,
 	}
 	if c.TimeZone != nil {
 		v.TimeZone = c.TimeZone.String()

@@ -38,6 +38,9 @@ func (k *keeper) apply(doc document) (*Change, error) {
 	k.mu.Lock()
 	first := k.rules.Swap(set) == nil
 	k.held.Revision, k.held.Flags, k.held.FetchedAt = revision, set.Len(), doc.fetchedAt
+	if k.keep {
+		k.body = doc.body
+	}
 	before := k.acceptLocked(doc)
 	k.mu.Unlock()
 	if first {

@@ -49,6 +49,7 @@ type keeper struct {
 	rules    atomic.Pointer[rules.Set]
 	ready    chan struct{} // closed with the first rules
 	timeZone *time.Location
+	keep     bool // the document's bytes
 	log      *slog.Logger
 	file     lastKnownGood
 
@@ -60,6 +61,7 @@ type keeper struct {
 
 	mu        sync.Mutex
 	held      Status // what belongs to the document
+	body      []byte // of the document, if it is kept
 	cause     error
 	busy      bool // a request is under way
 	listeners []*func(Change)
@@ -69,6 +71,7 @@ func newKeeper(cfg Config) *keeper {
 	return &keeper{
 		ready:    make(chan struct{}),
 		timeZone: cfg.TimeZone,
+		keep:     cfg.KeepDefinitions,
 		log:      cfg.Logger,
 		file:     lastKnownGood{path: cfg.File, project: projectHash(cfg.ProjectToken), host: cfg.Host},
 		cause:    errUnconfirmed,
@@ -101,6 +104,20 @@ func (k *keeper) start(bootstrap []byte) (*document, error) {
 		return nil, fmt.Errorf("loader config: use Bootstrap: %w", err)
 	}
 	return &doc, nil
+}
+
+// Definitions is a definitions document as upstream sent it, with what belongs
+// to it. Do not change the Body.
+type Definitions struct {
+	Body     []byte
+	ETag     string // empty if upstream gave none
+	Revision flagdef.Revision
+}
+
+func (k *keeper) definitions() (Definitions, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return Definitions{Body: k.body, ETag: k.held.ETag, Revision: k.held.Revision}, k.body != nil
 }
 
 func (k *keeper) etag() string {

@@ -66,6 +66,11 @@ type Config struct {
 	// token. Both are required with File.
 	ProjectToken, Host string
 
+	// KeepDefinitions keeps the bytes of the document for
+	// [Loader.Definitions]. Otherwise they are dropped when the rules are
+	// compiled.
+	KeepDefinitions bool
+
 	// Logger takes what an operator should know: changes, failures once per
 	// cause, recoveries. Nil discards it.
 	Logger *slog.Logger
@@ -158,6 +163,10 @@ func New(ctx context.Context, cfg Config) (*Loader, error) {
 // Rules is the current set, nil as long as there is none. It does not block,
 // and goes on returning the last set after Close.
 func (l *Loader) Rules() *rules.Set { return l.keeper.rules.Load() }
+
+// Definitions is the document of the rules, as upstream sent it. It is false
+// while there is none, and always without [Config.KeepDefinitions].
+func (l *Loader) Definitions() (Definitions, bool) { return l.keeper.definitions() }
 
 // Status says what the loader holds and how fresh it is.
 func (l *Loader) Status() Status {
