@@ -85,6 +85,7 @@ type Head struct {
 	ETag      string    // upstream's validator of exactly this revision; empty if it sent none
 	FetchedAt time.Time // when upstream sent the document, by the store's clock
 	CheckedAt time.Time // when the last request that confirmed it was about to be sent, by the store's clock
+	Signature string    // of all of this and the document, kept as it is; empty without signing
 }
 
 // Exists reports whether there is an entry.

@@ -13,11 +13,20 @@ type Ledger struct {
 	Entry   *Entry // nil if none is stored
 	Failure Failure
 	Reload  time.Time
+	Pin     Pin
+	Pinned  *Entry   // the copy of what Pin names; nil if it pins nothing
+	Former  []Former // newest first, at most MaxFormer, each revision once
+}
+
+// Former is a document that another replaced.
+type Former struct {
+	Entry      *Entry
+	ReplacedAt time.Time
 }
 
 // Record is the state as others see it at now.
 func (l *Ledger) Record(now time.Time) Record {
-	r := Record{Now: now, Lease: l.Lease, Failure: l.Failure, Reload: l.Reload}
+	r := Record{Now: now, Lease: l.Lease, Failure: l.Failure, Reload: l.Reload, Pin: l.Pin}
 	if l.Entry != nil {
 		r.Head = l.Entry.Head
 	}
@@ -66,7 +75,7 @@ func (l *Ledger) Save(now time.Time, claim Claim, e *Entry) error {
 	if done, err := l.admit(now, claim, e.Head); done || err != nil {
 		return err
 	}
-	l.put(e)
+	l.put(now, e)
 	return nil
 }
 
@@ -80,7 +89,7 @@ func (l *Ledger) Confirm(now time.Time, claim Claim, h Head) error {
 	}
 	e := *l.Entry
 	e.Head = h
-	l.put(&e)
+	l.put(now, &e)
 	return nil
 }
 
@@ -115,7 +124,8 @@ func (l *Ledger) admit(now time.Time, claim Claim, h Head) (done bool, err error
 	return false, nil
 }
 
-func (l *Ledger) put(e *Entry) {
+func (l *Ledger) put(now time.Time, e *Entry) {
+	l.replace(now, e)
 	l.Entry = e
 	if !l.Failure.After(e.Position) {
 		l.Failure = Failure{}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,7 +159,7 @@ func TestR12ShutdownRaces(t *testing.T) {
 				t.Errorf("%s under way: the lease is held after the stop", op)
 			}
 			settle(time.Minute)
-			if later := server.Stored(); later != stopped {
+			if later := server.Stored(); !reflect.DeepEqual(later, stopped) {
 				t.Errorf("%s under way: the store changed after the stop: %+v", op, later)
 			}
 		})

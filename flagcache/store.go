@@ -18,7 +18,8 @@ var (
 )
 
 // Store keeps one scope's entry, lease, failure and reload request. It is
-// mechanical: it compares and sets, and knows nothing of polling.
+// mechanical: it compares and sets, and knows nothing of polling. What more a
+// store can do is in [Watcher] and [Pinner].
 //
 // Every method is one atomic step, safe for concurrent use by many processes,
 // and returns soon after its context ends. A method that returns nil or one of
@@ -87,6 +88,11 @@ type Record struct {
 	Head    Head      // zero if no entry is stored
 	Failure Failure   // zero if the last answer from upstream was a good one
 	Reload  time.Time // when a reload was last asked for; zero if never
+	Pin     Pin       // the last decision about what is served; zero if there was none
+
+	// Refused is why some of what is stored is not shown here, as if it were not
+	// there: a decorator does not trust it. Nil from a store itself.
+	Refused error
 }
 
 // MaxLease is the longest that a lease is granted for. One that seems to run

@@ -28,6 +28,11 @@ func testCancelled(t *testing.T, b Backend) {
 		"fail":    func() error { _, err := s.Fail(ctx, c, failure(c, 1)); return err },
 		"reload":  func() error { _, err := s.RequestReload(ctx); return err },
 	}
+	if p, ok := s.(flagcache.Pinner); ok {
+		ops["pin"] = func() error { _, err := p.SetPin(ctx, pin(1, e), e); return err }
+		ops["history"] = func() error { _, err := p.History(ctx); return err }
+		ops["load revision"] = func() error { _, err := p.LoadRevision(ctx, e.Revision); return err }
+	}
 	for name, op := range ops {
 		began := time.Now()
 		err := op()

@@ -11,7 +11,8 @@ import (
 )
 
 // testMatchesLedger takes random steps on the store and on the reference, which
-// is given the time that the store says it was.
+// is given the time that the store says it was. A store that keeps pins is held
+// to the same history, too.
 func testMatchesLedger(t *testing.T, b Backend) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -20,6 +21,7 @@ func testMatchesLedger(t *testing.T, b Backend) {
 	tokens := []string{"a", "b", "c", ""}
 	epochs := []uint64{0, 1}
 	var steps []string
+	pinner, pins := s.(flagcache.Pinner)
 	for range 300 {
 		name, do, mirror := randomStep(t, s, rng, tokens, &epochs, &state)
 		steps = append(steps, name)
@@ -32,6 +34,9 @@ func testMatchesLedger(t *testing.T, b Backend) {
 		if !errors.Is(err, wantErr) || !sameRecord(rec, want) {
 			tail := steps[max(0, len(steps)-12):]
 			t.Fatalf("seed %d: after %q\n got %+v, %v\nwant %+v, %v", seed, tail, rec, err, want, wantErr)
+		}
+		if pins {
+			wantHistory(t, fmt.Sprintf("seed %d", seed), pinner, state.History())
 		}
 		epochs = append(epochs, rec.Lease.Epoch)
 	}
@@ -58,9 +63,9 @@ func randomStep(t *testing.T, s flagcache.Store, rng *rand.Rand, tokens []string
 	if st.Entry != nil {
 		seq = st.Entry.Seq + uint64(rng.IntN(3))
 	}
-	e := entry(s, flagcache.Claim{Epoch: epoch}, max(seq, 1), fmt.Sprintf(`{"flags":[%d]}`, rng.IntN(3)))
+	e := entry(s, flagcache.Claim{Epoch: epoch}, max(seq, 1), fmt.Sprintf(`{"flags":[%d]}`, rng.IntN(14)))
 	f := failure(flagcache.Claim{Epoch: epoch}, max(seq, 1))
-	switch rng.IntN(8) {
+	switch rng.IntN(9) {
 	case 0, 1:
 		if token == "" {
 			token = "d"
@@ -92,6 +97,18 @@ func randomStep(t *testing.T, s flagcache.Store, rng *rand.Rand, tokens []string
 		return fmt.Sprintf("fail %+v %v", claim, f.Position),
 			func() (flagcache.Record, error) { return s.Fail(ctx, claim, f) },
 			func(now time.Time) error { return st.Fail(now, claim, f) }
+	case 8:
+		pinner, ok := s.(flagcache.Pinner)
+		if !ok {
+			break
+		}
+		p, doc := pin(st.Pin.Number+uint64(rng.IntN(3)), nil), (*flagcache.Entry)(nil)
+		if rng.IntN(3) > 0 && e.Epoch > 0 {
+			p, doc = pin(p.Number, e), e
+		}
+		return fmt.Sprintf("pin %d %s", p.Number, p.Revision.Short()),
+			func() (flagcache.Record, error) { return pinner.SetPin(ctx, p, doc) },
+			func(time.Time) error { return st.SetPin(p, doc) }
 	}
 	return "request reload",
 		func() (flagcache.Record, error) { return s.RequestReload(ctx) },
@@ -115,5 +132,5 @@ func answered(err error) bool { return answer(err) != nil }
 func sameRecord(got, want flagcache.Record) bool {
 	return got.Lease.Holder == want.Lease.Holder && got.Lease.Epoch == want.Lease.Epoch &&
 		got.Lease.Expires.Equal(want.Lease.Expires) &&
-		got.Head == want.Head && got.Failure == want.Failure && got.Reload.Equal(want.Reload)
+		got.Head == want.Head && got.Failure == want.Failure && got.Reload.Equal(want.Reload) && got.Pin == want.Pin
 }

@@ -48,11 +48,12 @@ func testWatch(t *testing.T, b Backend) {
 	within(t, hints) // it listens
 	c := acquire(t, writer, bid("a"), long)
 	e := entry(s, c, 1, `{"flags":[1]}`)
-	for _, step := range []struct {
+	type watched struct {
 		name string
 		do   func() error
 		seen func(flagcache.Record) bool
-	}{
+	}
+	steps := []watched{
 		{"save", func() error { _, err := writer.Save(t.Context(), c, e); return err },
 			func(r flagcache.Record) bool { return r.Head.Seq == 1 }},
 		{"confirm", func() error {
@@ -66,7 +67,15 @@ func testWatch(t *testing.T, b Backend) {
 			func(r flagcache.Record) bool { return !r.Reload.IsZero() }},
 		{"release", func() error { _, err := writer.Release(t.Context(), c); return err },
 			func(r flagcache.Record) bool { return !r.Live() }},
-	} {
+	}
+	if p, ok := writer.(flagcache.Pinner); ok {
+		steps = append(steps,
+			watched{"pin", func() error { _, err := p.SetPin(t.Context(), pin(1, e), e); return err },
+				func(r flagcache.Record) bool { return r.Pin.Exists() }},
+			watched{"unpin", func() error { _, err := p.SetPin(t.Context(), pin(2, nil), nil); return err },
+				func(r flagcache.Record) bool { return r.Pin.Number == 2 }})
+	}
+	for _, step := range steps {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}

@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagdef"
 )
 
-// Store is a [flagcache.Store] and [flagcache.Watcher] in memory. Everybody who
+// Store is a [flagcache.Store], [flagcache.Watcher] and [flagcache.Pinner] in memory. Everybody who
 // shares the definitions shares the Store. It is safe for concurrent use, needs
 // no closing, and forgets everything with the process.
 type Store struct {
@@ -27,6 +28,7 @@ type watcher struct{ hint func() }
 var (
 	_ flagcache.Store   = (*Store)(nil)
 	_ flagcache.Watcher = (*Store)(nil)
+	_ flagcache.Pinner  = (*Store)(nil)
 )
 
 // New returns an empty store for scope.
@@ -47,15 +49,12 @@ func (s *Store) Record(ctx context.Context) (flagcache.Record, error) {
 
 // Load reads the entry. Its body is shared and must not be changed.
 func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("load entry: %w", err)
+	var e *flagcache.Entry
+	_, err := s.step(ctx, false, func(st *flagcache.Ledger, _ time.Time) error { e = st.Entry; return nil })
+	if err == nil && e == nil {
+		err = flagcache.ErrNotFound
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state.Entry == nil {
-		return nil, flagcache.ErrNotFound
-	}
-	return s.state.Entry, nil
+	return e, err
 }
 
 // Acquire asks for the lease.
@@ -91,6 +90,24 @@ func (s *Store) Fail(ctx context.Context, claim flagcache.Claim, f flagcache.Fai
 // RequestReload asks the leader to poll now.
 func (s *Store) RequestReload(ctx context.Context) (flagcache.Record, error) {
 	return s.step(ctx, true, func(st *flagcache.Ledger, now time.Time) error { st.RequestReload(now); return nil })
+}
+
+// SetPin decides what is served. The document must not be changed afterwards.
+func (s *Store) SetPin(ctx context.Context, p flagcache.Pin, doc *flagcache.Entry) (flagcache.Record, error) {
+	return s.step(ctx, true, func(st *flagcache.Ledger, _ time.Time) error { return st.SetPin(p, doc) })
+}
+
+// History lists the current document and those before it.
+func (s *Store) History(ctx context.Context) (list []flagcache.Version, err error) {
+	_, err = s.step(ctx, false, func(st *flagcache.Ledger, _ time.Time) error { list = st.History(); return nil })
+	return list, err
+}
+
+// LoadRevision reads a document that is pinned, current or former. Its body is
+// shared and must not be changed.
+func (s *Store) LoadRevision(ctx context.Context, r flagdef.Revision) (e *flagcache.Entry, err error) {
+	_, err = s.step(ctx, false, func(st *flagcache.Ledger, _ time.Time) (err error) { e, err = st.LoadRevision(r); return err })
+	return e, err
 }
 
 // Watch calls hint after every change until ctx ends.

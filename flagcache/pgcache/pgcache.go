@@ -1,6 +1,7 @@
 // Package pgcache keeps flag definitions in Postgres, through the application's
-// own pool: a row for each scope in the table hogflags_definitions, a lease on
-// the database's clock, and NOTIFY for whoever listens.
+// own pool: a row for each scope in the table hogflags_definitions, its pinned
+// and former documents in hogflags_documents, a lease on the database's clock,
+// and NOTIFY for whoever listens.
 //
 // Every step is one statement, so no lock outlives a process that was paused,
 // and a transaction-mode pooler may stand in between. See docs/stores/postgres.md
@@ -24,8 +25,8 @@ import (
 //go:embed schema.sql
 var schema string
 
-// Store is a [flagcache.Store] and [flagcache.Watcher]. It is safe for
-// concurrent use.
+// Store is a [flagcache.Store], [flagcache.Watcher] and [flagcache.Pinner]. It
+// is safe for concurrent use.
 type Store struct {
 	pool    *pgxpool.Pool
 	scope   flagcache.Scope
@@ -37,6 +38,7 @@ type Store struct {
 var (
 	_ flagcache.Store   = (*Store)(nil)
 	_ flagcache.Watcher = (*Store)(nil)
+	_ flagcache.Pinner  = (*Store)(nil)
 )
 
 // New returns a store for scope. The pool stays the caller's to close, and the
@@ -57,7 +59,7 @@ func New(pool *pgxpool.Pool, scope flagcache.Scope) (*Store, error) {
 	}, nil
 }
 
-// CreateTable creates the table if there is none, in the first schema of the
+// CreateTable creates the tables if there are none, in the first schema of the
 // search path. Many processes may call it at once.
 func CreateTable(ctx context.Context, pool *pgxpool.Pool) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
@@ -135,7 +137,7 @@ func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) {
 func (s *Store) observation(claim flagcache.Claim, h flagcache.Head) []any {
 	return []any{
 		s.key, s.channel, claim.Token, int64(claim.Epoch), int64(h.Epoch), int64(h.Seq),
-		h.Revision[:], h.ETag, orNull(h.FetchedAt), orNull(h.CheckedAt),
+		h.Revision[:], h.ETag, orNull(h.FetchedAt), orNull(h.CheckedAt), h.Signature,
 	}
 }
 

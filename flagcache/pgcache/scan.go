@@ -12,11 +12,12 @@ import (
 
 // row is a record as the columns have it; all are null where there is no row.
 type row struct {
-	holder, etag, cause                         *string
-	leaseEpoch, epoch, seq, failEpoch, failSeq  *int64
-	count                                       *int32
-	expires, fetched, checked, notBefore, asked *time.Time
-	revision                                    []byte
+	holder, etag, signature, cause                        *string
+	leaseEpoch, epoch, seq, failEpoch, failSeq, number    *int64
+	count                                                 *int32
+	expires, fetched, checked, notBefore, asked, pinnedAt *time.Time
+	revision, pinned                                      []byte
+	by, why, pinSignature                                 *string
 }
 
 func scanRecord(r pgx.Row) (answer string, rec flagcache.Record, err error) {
@@ -24,8 +25,9 @@ func scanRecord(r pgx.Row) (answer string, rec flagcache.Record, err error) {
 	var now time.Time
 	var notified int64
 	err = r.Scan(&answer, &now, &notified,
-		&v.holder, &v.leaseEpoch, &v.expires, &v.epoch, &v.seq, &v.revision, &v.etag, &v.fetched, &v.checked,
-		&v.failEpoch, &v.failSeq, &v.cause, &v.count, &v.notBefore, &v.asked)
+		&v.holder, &v.leaseEpoch, &v.expires, &v.epoch, &v.seq, &v.revision, &v.etag, &v.fetched, &v.checked, &v.signature,
+		&v.failEpoch, &v.failSeq, &v.cause, &v.count, &v.notBefore, &v.asked,
+		&v.number, &v.pinned, &v.by, &v.why, &v.pinnedAt, &v.pinSignature)
 	if err != nil {
 		return "", rec, err
 	}
@@ -38,6 +40,7 @@ func scanRecord(r pgx.Row) (answer string, rec flagcache.Record, err error) {
 			ETag:      or(v.etag),
 			FetchedAt: utc(v.fetched),
 			CheckedAt: utc(v.checked),
+			Signature: or(v.signature),
 		},
 		Failure: flagcache.Failure{
 			Position:  flagcache.Position{Epoch: uint64(or(v.failEpoch)), Seq: uint64(or(v.failSeq))},
@@ -46,6 +49,10 @@ func scanRecord(r pgx.Row) (answer string, rec flagcache.Record, err error) {
 			NotBefore: utc(v.notBefore),
 		},
 		Reload: utc(v.asked),
+		Pin: flagcache.Pin{
+			Number: uint64(or(v.number)), Revision: revision(v.pinned),
+			By: or(v.by), Why: or(v.why), At: utc(v.pinnedAt), Signature: or(v.pinSignature),
+		},
 	}, nil
 }
 
@@ -54,7 +61,7 @@ func scanEntry(r pgx.Row) (*flagcache.Entry, error) {
 	var rev []byte
 	var epoch, seq int64
 	var fetched, checked *time.Time
-	if err := r.Scan(&e.Schema, &e.Project, &e.Host, &epoch, &seq, &rev, &e.ETag, &fetched, &checked, &e.Body); err != nil {
+	if err := r.Scan(&e.Schema, &e.Project, &e.Host, &epoch, &seq, &rev, &e.ETag, &fetched, &checked, &e.Signature, &e.Body); err != nil {
 		return nil, err
 	}
 	if len(rev) != len(e.Revision) {

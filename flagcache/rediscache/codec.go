@@ -25,13 +25,13 @@ var answers = map[string]error{
 func observation(claim flagcache.Claim, h flagcache.Head) []any {
 	return []any{
 		claim.Token, claim.Epoch, h.Epoch, h.Seq,
-		hex.EncodeToString(h.Revision[:]), h.ETag, micros(h.FetchedAt), micros(h.CheckedAt),
+		hex.EncodeToString(h.Revision[:]), h.ETag, micros(h.FetchedAt), micros(h.CheckedAt), h.Signature,
 	}
 }
 
 // decode reads the script's reply, in the order in which it is written there.
 func decode(reply []string) (flagcache.Record, error) {
-	const fields = 17
+	const fields = 24
 	if len(reply) != fields {
 		return flagcache.Record{}, errReply
 	}
@@ -48,13 +48,17 @@ func decode(reply []string) (flagcache.Record, error) {
 		Head: flagcache.Head{
 			Position: flagcache.Position{Epoch: d.number(reply[5]), Seq: d.number(reply[6])},
 			Revision: d.revision(reply[7]), ETag: reply[8],
-			FetchedAt: d.time(reply[9]), CheckedAt: d.time(reply[10]),
+			FetchedAt: d.time(reply[9]), CheckedAt: d.time(reply[10]), Signature: reply[11],
 		},
 		Failure: flagcache.Failure{
-			Position: flagcache.Position{Epoch: d.number(reply[11]), Seq: d.number(reply[12])},
-			Cause:    flagcache.Cause(reply[13]), Count: int(d.number(reply[14])), NotBefore: d.time(reply[15]),
+			Position: flagcache.Position{Epoch: d.number(reply[12]), Seq: d.number(reply[13])},
+			Cause:    flagcache.Cause(reply[14]), Count: int(d.number(reply[15])), NotBefore: d.time(reply[16]),
 		},
-		Reload: d.time(reply[16]),
+		Reload: d.time(reply[17]),
+		Pin: flagcache.Pin{
+			Number: d.number(reply[18]), Revision: d.revision(reply[19]),
+			By: reply[20], Why: reply[21], At: d.time(reply[22]), Signature: reply[23],
+		},
 	}
 	if d.bad {
 		return flagcache.Record{}, errReply
@@ -74,7 +78,7 @@ func decodeEntry(v map[string]string) (*flagcache.Entry, error) {
 		Head: flagcache.Head{
 			Position: flagcache.Position{Epoch: d.number(v["epoch"]), Seq: d.number(v["seq"])},
 			Revision: d.revision(v["revision"]), ETag: v["etag"],
-			FetchedAt: d.time(v["fetched"]), CheckedAt: d.time(v["checked"]),
+			FetchedAt: d.time(v["fetched"]), CheckedAt: d.time(v["checked"]), Signature: v["signature"],
 		},
 	}
 	if d.bad {

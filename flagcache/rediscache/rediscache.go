@@ -1,9 +1,9 @@
 // Package rediscache keeps flag definitions in Redis or Valkey: one server,
 // Sentinel or Cluster, through the application's own client.
 //
-// Each scope has two hashes in one slot, hogflags:{KEY}:entry and :lease, and a
-// channel, hogflags:{KEY}:changes. Every step is one script on the server's
-// clock. See docs/stores/redis.md for what is guaranteed.
+// Each scope has some hashes in one slot, hogflags:{KEY}:entry, :lease, :pin and
+// :former0 to :former9, and a channel, hogflags:{KEY}:changes. Every step is one
+// script on the server's clock. See docs/stores/redis.md for what is guaranteed.
 package rediscache
 
 import (
@@ -21,20 +21,21 @@ import (
 //go:embed store.lua
 var source string
 
-// Store is a [flagcache.Store] and [flagcache.Watcher]. It is safe for
-// concurrent use.
+// Store is a [flagcache.Store], [flagcache.Watcher] and [flagcache.Pinner]. It
+// is safe for concurrent use.
 type Store struct {
 	client redis.UniversalClient
 	scope  flagcache.Scope
 	script *redis.Script
 
-	keys    []string // entry, lease
+	keys    []string // entry, lease, pin, and where former entries are
 	channel string
 }
 
 var (
 	_ flagcache.Store   = (*Store)(nil)
 	_ flagcache.Watcher = (*Store)(nil)
+	_ flagcache.Pinner  = (*Store)(nil)
 )
 
 // New returns a store for scope. The client stays the caller's to close. It is
@@ -47,11 +48,15 @@ func New(client redis.UniversalClient, scope flagcache.Scope) (*Store, error) {
 		return nil, fmt.Errorf("open redis store: %w", err)
 	}
 	prefix := "hogflags:{" + scope.Key() + "}:"
+	keys := []string{prefix + "entry", prefix + "lease", prefix + "pin"}
+	for i := range flagcache.MaxFormer {
+		keys = append(keys, fmt.Sprint(prefix, "former", i))
+	}
 	return &Store{
 		client:  client,
 		scope:   scope.Canonical(),
 		script:  redis.NewScript(source),
-		keys:    []string{prefix + "entry", prefix + "lease"},
+		keys:    keys,
 		channel: prefix + "changes",
 	}, nil
 }
@@ -82,7 +87,7 @@ func (s *Store) Release(ctx context.Context, claim flagcache.Claim) (flagcache.R
 // Save stores the entry.
 func (s *Store) Save(ctx context.Context, claim flagcache.Claim, e *flagcache.Entry) (flagcache.Record, error) {
 	args := append(observation(claim, e.Head), e.Schema, e.Project, e.Host, e.Body)
-	return s.step(ctx, "save", args...)
+	return s.decoded("save", s.run(ctx, s.keys, "save", args...))
 }
 
 // Confirm gives the stored document a newer head.
@@ -100,12 +105,22 @@ func (s *Store) RequestReload(ctx context.Context) (flagcache.Record, error) {
 	return s.step(ctx, "reload")
 }
 
-// step runs one step of the script.
+// step runs one step of the script that leaves former entries alone.
 func (s *Store) step(ctx context.Context, name string, args ...any) (flagcache.Record, error) {
+	return s.decoded(name, s.run(ctx, s.keys[:3], name, args...))
+}
+
+func (s *Store) run(ctx context.Context, keys []string, name string, args ...any) *redis.Cmd {
 	if err := ctx.Err(); err != nil {
-		return flagcache.Record{}, fmt.Errorf("%s in redis: %w", name, err)
+		cmd := redis.NewCmd(ctx)
+		cmd.SetErr(err)
+		return cmd
 	}
-	reply, err := s.script.Run(ctx, s.client, s.keys, append([]any{s.channel, name}, args...)...).StringSlice()
+	return s.script.Run(ctx, s.client, keys, append([]any{s.channel, name}, args...)...)
+}
+
+func (s *Store) decoded(name string, cmd *redis.Cmd) (flagcache.Record, error) {
+	reply, err := cmd.StringSlice()
 	if err != nil {
 		return flagcache.Record{}, fmt.Errorf("%s in redis: %w", name, err)
 	}
@@ -121,15 +136,17 @@ func (s *Store) step(ctx context.Context, name string, args ...any) (flagcache.R
 
 // Load reads the entry. It is one plain command, so a client that is set up to
 // read from replicas may read an older entry there, which does no harm.
-func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) {
+func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) { return s.load(ctx, s.keys[0]) }
+
+func (s *Store) load(ctx context.Context, key string) (*flagcache.Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("load from redis: %w", err)
 	}
-	v, err := s.client.HGetAll(ctx, s.keys[0]).Result()
+	v, err := s.client.HGetAll(ctx, key).Result()
 	if err != nil {
 		return nil, fmt.Errorf("load from redis: %w", err)
 	}
-	if len(v) == 0 {
+	if v["revision"] == "" && v["body"] == "" { // also a pin that pins nothing
 		return nil, flagcache.ErrNotFound
 	}
 	return decodeEntry(v)

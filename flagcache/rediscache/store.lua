@@ -1,8 +1,9 @@
 -- The steps of a store, each atomic, on Redis's own clock.
--- KEYS: the entry, the lease. ARGV: the channel, the step, its arguments.
+-- KEYS: the entry, the lease, the pin, and for steps that touch them the former
+-- entries. ARGV: the channel, the step, its arguments.
 -- Numbers travel as decimal strings and stay below 2^53, where doubles are exact.
 
-local entry, lease = KEYS[1], KEYS[2]
+local entry, lease, pin = KEYS[1], KEYS[2], KEYS[3]
 local channel, step = ARGV[1], ARGV[2]
 
 local time = redis.call('TIME')
@@ -21,19 +22,25 @@ local function lease_now()
 end
 
 local function entry_now()
-  local v = redis.call('HMGET', entry, 'epoch', 'seq', 'revision', 'etag', 'fetched', 'checked')
+  local v = redis.call('HMGET', entry, 'epoch', 'seq', 'revision', 'etag', 'fetched', 'checked', 'signature')
   return {epoch = num(v[1]), seq = num(v[2]), revision = v[3] or '', etag = v[4] or '',
-    fetched = num(v[5]), checked = num(v[6])}
+    fetched = num(v[5]), checked = num(v[6]), signature = v[7] or ''}
+end
+
+-- The number and the revision of the decision, and what people want to know of it.
+local function pin_now()
+  local v = redis.call('HMGET', pin, 'number', 'pinned', 'by', 'why', 'at', 'pin_signature')
+  return {number = num(v[1]), revision = v[2] or '', by = v[3] or '', why = v[4] or '', at = num(v[5]), signature = v[6] or ''}
 end
 
 local L, E = lease_now(), entry_now()
 
 local function reply(code)
-  local l, e = lease_now(), entry_now()
+  local l, e, p = lease_now(), entry_now(), pin_now()
   return {code, int(now), l.holder, int(l.epoch), int(l.expires),
-    int(e.epoch), int(e.seq), e.revision, e.etag, int(e.fetched), int(e.checked),
+    int(e.epoch), int(e.seq), e.revision, e.etag, int(e.fetched), int(e.checked), e.signature,
     int(l.failure_epoch), int(l.failure_seq), l.failure_cause, int(l.failure_count), int(l.failure_not_before),
-    int(l.reload)}
+    int(l.reload), int(p.number), p.revision, p.by, p.why, int(p.at), p.signature}
 end
 
 local function changed(code)
@@ -68,6 +75,29 @@ local function forgive(epoch, seq)
   end
 end
 
+-- replace moves the entry to where a former one may be overwritten: an empty
+-- place, one with the same document, else the oldest. The place of the document
+-- that becomes current is emptied.
+local function replace(revision)
+  if E.revision == revision then return end
+  local place, oldest
+  for i = 4, #KEYS do
+    local v = redis.call('HMGET', KEYS[i], 'revision', 'epoch', 'seq')
+    local former, epoch, seq = v[1], num(v[2]), num(v[3])
+    if former == revision then
+      redis.call('DEL', KEYS[i])
+      former, epoch, seq = false, 0, 0
+    elseif former == E.revision then
+      epoch, seq = -1, 0
+    end
+    if not oldest or newer(oldest[1], oldest[2], epoch, seq) then place, oldest = KEYS[i], {epoch, seq} end
+  end
+  if E.epoch ~= 0 then
+    redis.call('RENAME', entry, place)
+    redis.call('HSET', place, 'replaced', int(now))
+  end
+end
+
 local steps = {}
 
 function steps.record() return reply('ok') end
@@ -92,20 +122,21 @@ function steps.release(token, epoch)
   return changed('ok')
 end
 
-function steps.save(token, claimed, epoch, seq, revision, etag, fetched, checked, schema, project, host, body)
+function steps.save(token, claimed, epoch, seq, revision, etag, fetched, checked, signature, schema, project, host, body)
   local refusal = admit(token, claimed, epoch, seq, revision)
   if refusal then return reply(refusal) end
+  replace(revision)
   redis.call('HSET', entry, 'epoch', epoch, 'seq', seq, 'revision', revision, 'etag', etag,
-    'fetched', fetched, 'checked', checked, 'schema', schema, 'project', project, 'host', host, 'body', body)
+    'fetched', fetched, 'checked', checked, 'signature', signature, 'schema', schema, 'project', project, 'host', host, 'body', body)
   forgive(epoch, seq)
   return changed('ok')
 end
 
-function steps.confirm(token, claimed, epoch, seq, revision, etag, fetched, checked)
+function steps.confirm(token, claimed, epoch, seq, revision, etag, fetched, checked, signature)
   local refusal = admit(token, claimed, epoch, seq, revision)
   if refusal then return reply(refusal) end
   if E.epoch == 0 or E.revision ~= revision then return reply('body needed') end
-  redis.call('HSET', entry, 'epoch', epoch, 'seq', seq, 'etag', etag, 'fetched', fetched, 'checked', checked)
+  redis.call('HSET', entry, 'epoch', epoch, 'seq', seq, 'etag', etag, 'fetched', fetched, 'checked', checked, 'signature', signature)
   forgive(epoch, seq)
   return changed('ok')
 end
@@ -122,6 +153,28 @@ end
 function steps.reload()
   redis.call('HSET', lease, 'reload', int(now))
   return changed('ok')
+end
+
+function steps.pin(number, revision, by, why, at, signature, ...)
+  local p = pin_now()
+  if p.number == num(number) and p.revision == revision then return reply('ok') end
+  if p.number >= num(number) then return reply('stale') end
+  redis.call('DEL', pin)
+  redis.call('HSET', pin, 'number', number, 'pinned', revision, 'by', by, 'why', why, 'at', at, 'pin_signature', signature, ...)
+  return changed('ok')
+end
+
+-- history lists the heads of the entry and of the former ones, in no order.
+function steps.history()
+  local list = {}
+  for i = 1, #KEYS do
+    if i ~= 2 and i ~= 3 then
+      local v = redis.call('HMGET', KEYS[i], 'epoch', 'seq', 'revision', 'etag', 'fetched', 'checked', 'signature', 'replaced')
+      for field = 1, 8 do table.insert(list, v[field] or '') end
+      table.insert(list, int(redis.call('HSTRLEN', KEYS[i], 'body')))
+    end
+  end
+  return list
 end
 
 return steps[step](unpack(ARGV, 3))

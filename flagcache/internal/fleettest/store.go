@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagdef"
 )
 
 // Server is a store's server that the test can break. Processes reach it
@@ -148,4 +149,21 @@ func (l *Link) Fail(ctx context.Context, claim flagcache.Claim, f flagcache.Fail
 // RequestReload is the operation "reload".
 func (l *Link) RequestReload(ctx context.Context) (flagcache.Record, error) {
 	return l.step(ctx, "reload", func(s *flagcache.Ledger, now time.Time) error { s.RequestReload(now); return nil })
+}
+
+// SetPin is the operation "pin".
+func (l *Link) SetPin(ctx context.Context, p flagcache.Pin, doc *flagcache.Entry) (flagcache.Record, error) {
+	return l.step(ctx, "pin", func(s *flagcache.Ledger, _ time.Time) error { return s.SetPin(p, doc) })
+}
+
+// History is the operation "history".
+func (l *Link) History(ctx context.Context) (list []flagcache.Version, err error) {
+	_, err = l.step(ctx, "history", func(s *flagcache.Ledger, _ time.Time) error { list = s.History(); return nil })
+	return list, err
+}
+
+// LoadRevision is the operation "load revision".
+func (l *Link) LoadRevision(ctx context.Context, r flagdef.Revision) (e *flagcache.Entry, err error) {
+	_, err = l.step(ctx, "load revision", func(s *flagcache.Ledger, _ time.Time) (err error) { e, err = s.LoadRevision(r); return err })
+	return e, err
 }
