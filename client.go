@@ -22,8 +22,16 @@ type (
 	Missing = rules.Missing
 	// Status says what definitions a client holds and how fresh they are.
 	Status = loader.Status
+	// QuotaPolicy says what to answer while the project is over its quota.
+	QuotaPolicy = loader.QuotaPolicy
 	// Change says how the definitions differ from those before.
 	Change = loader.Change
+)
+
+// What [Config.OnQuotaLimited] can be.
+const (
+	KeepFlags  = loader.KeepFlags  // the last good definitions
+	ClearFlags = loader.ClearFlags // no flags, as PostHog's SDKs do, until PostHog's next good answer
 )
 
 const (
@@ -34,6 +42,7 @@ const (
 // Client answers for the flags of one project. It is safe for concurrent use.
 type Client struct {
 	loader   *loader.Loader
+	shared   bool      // the loader is another client's
 	project  string    // the project's token
 	subjects sync.Pool // of *Subject: a copy on the stack would not stay there
 }
@@ -43,6 +52,9 @@ type Client struct {
 // definitions are there, evaluations return [ErrNotReady]. ctx bounds this call
 // only.
 func New(ctx context.Context, cfg Config) (*Client, error) {
+	if cfg.DefinitionsFrom != nil {
+		return newShared(cfg)
+	}
 	upstream, host, err := cfg.upstream()
 	if err != nil {
 		return nil, fmt.Errorf("hogflags: %w", err)
@@ -57,6 +69,8 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 		KeepDefinitions: cfg.KeepDefinitions,
 		ProjectToken:    cfg.ProjectToken,
 		Host:            host,
+		MaxAge:          cfg.MaxAge,
+		OnQuotaLimited:  cfg.OnQuotaLimited,
 		Logger:          cfg.Logger,
 	})
 	if err != nil {
@@ -148,5 +162,11 @@ func (c *Client) OnChange(f func(Change)) (stop func()) { return c.loader.OnChan
 // Close ends polling and waits for it. A [Config.Cache] gives back its lease, so
 // that another process takes over within seconds; if it has not ended after
 // 10 s, Close returns an error. Evaluations go on, from the last definitions.
-// Closing twice is allowed.
-func (c *Client) Close() error { return c.loader.Close() }
+// Closing twice is allowed. A client with [Config.DefinitionsFrom] ends nothing
+// of the other's.
+func (c *Client) Close() error {
+	if c.shared {
+		return nil
+	}
+	return c.loader.Close()
+}

@@ -65,6 +65,22 @@ type Config struct {
 	// dropped once they are compiled.
 	KeepDefinitions bool
 
+	// MaxAge is how old definitions may be ([Status].Age) and still decide a
+	// flag. Older ones make every flag inconclusive until PostHog confirms
+	// them; definitions of unknown age never expire. Zero: none do.
+	MaxAge time.Duration
+
+	// OnQuotaLimited is what to answer while PostHog refuses definitions as
+	// the project is over its quota (402). Zero is [KeepFlags].
+	OnQuotaLimited QuotaPolicy
+
+	// DefinitionsFrom is a client whose definitions this one answers from
+	// instead of keeping its own: one poller and one copy in memory, however
+	// many clients. All settings about keeping definitions are then that
+	// client's and stay zero here. Close that client last: until then this one
+	// stays current. Nil: the client keeps its own.
+	DefinitionsFrom *Client
+
 	// TimeZone is the project's time zone, as set in PostHog. Nil: not known,
 	// and flags whose answer depends on it are inconclusive.
 	TimeZone *time.Location
@@ -117,6 +133,9 @@ type view struct {
 	LastKnownGoodFile string            `json:"last_known_good_file"`
 	BootstrapBytes    int               `json:"bootstrap_bytes"`
 	KeepDefinitions   bool              `json:"keep_definitions"`
+	MaxAge            time.Duration     `json:"max_age"`
+	ClearOnQuota      bool              `json:"clear_on_quota"`
+	DefinitionsShared bool              `json:"definitions_shared"`
 	TimeZone          string            `json:"time_zone"`
 }
 
@@ -128,6 +147,9 @@ func (c Config) view() view {
 		LastKnownGoodFile: c.LastKnownGoodFile,
 		BootstrapBytes:    len(c.Bootstrap),
 		KeepDefinitions:   c.KeepDefinitions,
+		MaxAge:            c.MaxAge,
+		ClearOnQuota:      c.OnQuotaLimited == ClearFlags,
+		DefinitionsShared: c.DefinitionsFrom != nil,
 	}
 	if c.TimeZone != nil {
 		v.TimeZone = c.TimeZone.String()

@@ -72,7 +72,7 @@ type Status struct {
 	// zero if that is not known.
 	ConfirmedAt time.Time
 
-	Failure   Cause     // why upstream could not be read; empty if it could
+	Failure   Cause     // why nothing is heard of upstream; empty if it could be read
 	NotBefore time.Time // when upstream may be asked again, by this process's clock
 	StoreErr  error     // why the store could not be used; nil if it could
 

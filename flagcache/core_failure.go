@@ -64,7 +64,11 @@ func (c *core) noteFailure(now time.Time, at Position, cause Cause, after time.D
 	if cause.Local() && at.Epoch != 0 {
 		first = min(localBackoff, c.interval)
 	}
-	wait := min(first<<min(count-1, 16), max(maxBackoff, c.interval))
+	most := max(maxBackoff, c.interval)
+	if cause == CauseUnauthorized {
+		most = c.interval // it ends as soon as a new key is given
+	}
+	wait := min(first<<min(count-1, 16), most)
 	wait = min(c.jitter(max(wait, after), 1, 1.1), maxNotBefore)
 	c.own = failure{at: at, until: now.Add(wait), count: count, cause: cause}
 	return wait

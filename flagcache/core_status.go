@@ -25,11 +25,21 @@ func (c *core) status(now time.Time) Status {
 		s.Failure = c.own.cause
 	case c.shared.Exists():
 		s.Failure = c.shared.Cause
+	case c.unfed(now):
+		s.Failure = CauseUnfed
 	}
 	if s.Failure != "" {
 		s.NotBefore = c.notBefore()
 	}
 	return s
+}
+
+// unfed reports whether a reader serves what nobody keeps up to date any more.
+// Anybody else would take the lease and ask upstream.
+func (c *core) unfed(now time.Time) bool {
+	confirmed := c.doc.confirmed
+	return c.readOnly && c.viewed && !c.view.Live() && c.doc.entry != nil && c.doc.entry.Epoch != 0 &&
+		!confirmed.IsZero() && now.Sub(confirmed) > offlineWait*c.interval
 }
 
 func (c *core) role() Role {

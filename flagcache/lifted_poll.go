@@ -146,7 +146,7 @@ func (l *lifted) failed(err error) error {
 	count := l.failure.count + 1
 	wait := min(l.opts.Interval<<min(count-1, 16), max(maxBackoff, l.opts.Interval))
 	wait = min(max(wait, after), maxNotBefore)
-	if count == 1 && after == 0 {
+	if after == 0 && (count == 1 || cause == CauseUnauthorized) {
 		wait = 0 // the next poll is an interval away as it is
 	}
 	l.failure = failure{until: time.Now().Add(wait), count: count, cause: cause}

@@ -31,6 +31,7 @@ const (
 	CauseUnreachable  Cause = "unreachable"   // dial, DNS, TLS, time-out, or an answer that is not upstream's
 	CauseUnauthorized Cause = "unauthorized"  // 401, 403: this process may have a revoked key
 	CauseUnsaved      Cause = "unsaved"       // upstream answers, but this process cannot get it stored
+	CauseUnfed        Cause = "unfed"         // of a reader: nobody leads, and nothing was confirmed for ten of its intervals
 	CauseQuota        Cause = "quota_limited" // 402
 	CauseRateLimited  Cause = "rate_limited"  // 429
 	CauseUpstream     Cause = "upstream_down" // 5xx with upstream's own body

@@ -67,6 +67,10 @@ func parse(body []byte) (*flagdef.Definitions, error) {
 // cause that this ends.
 func (k *keeper) acceptLocked(doc document) (before error) {
 	k.held.ETag, k.held.Source, k.held.CheckedAt = doc.etag, doc.source, doc.checkedAt
+	if doc.source == FromUpstream { // the store's may be older than a refusal
+		k.quotaLocked(false)
+	}
+	k.serveLocked()
 	if !doc.source.confirms() {
 		return nil
 	}
@@ -137,6 +141,7 @@ func (k *keeper) status(now time.Time) Status {
 	defer k.mu.Unlock()
 	s := k.held
 	s.Cause = k.cause
+	s.Cleared = k.cleared
 	switch held := k.rules.Load() != nil; {
 	case held && k.cause == nil:
 		s.State = Current
@@ -149,6 +154,7 @@ func (k *keeper) status(now time.Time) Status {
 	}
 	if !s.CheckedAt.IsZero() {
 		s.Age = max(0, now.Sub(s.CheckedAt))
+		s.Expired = k.maxAge > 0 && s.Age > k.maxAge
 	}
 	return s
 }

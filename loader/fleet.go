@@ -18,6 +18,8 @@ const stopTimeout = 10 * time.Second
 // asked without it.
 var errCutOff = errors.New("the shared cache is out of reach")
 
+var errUnfed = errors.New("nobody leads, and nothing was confirmed for ten intervals: is the process that feeds the shared cache running? If it does so rarely, set the reader's Interval to that")
+
 // fleet is the feeder of a process that shares definitions with others: it runs
 // a coordinator, as its upstream and its sink. What the coordinator says from
 // its goroutines is passed on by the one that runs the fleet.
@@ -180,6 +182,9 @@ func (f *fleet) failure(cause flagcache.Cause) error {
 		if u, ok := errors.AsType[*flagcache.UpstreamError](last.err); ok && u.Cause == cause {
 			return last.err
 		}
+	}
+	if cause == flagcache.CauseUnfed {
+		return &flagcache.UpstreamError{Cause: cause, Err: errUnfed}
 	}
 	return &flagcache.UpstreamError{Cause: cause, Err: errors.New("upstream could not be read for this fleet")}
 }

@@ -70,6 +70,9 @@ func (f *fleet) apply(e *flagcache.Entry) error {
 		return err
 	}
 	doc := document{body: e.Body, etag: e.ETag, source: FromStore, fetchedAt: e.FetchedAt, checkedAt: e.CheckedAt}
+	if doc.checkedAt.Before(f.confirmedAt) && !doc.checkedAt.IsZero() {
+		doc.checkedAt = f.confirmedAt // a newer document was not confirmed earlier: the store's clock is behind
+	}
 	if last := f.fetched.Load(); last != nil && last.revision == e.Revision {
 		doc.source = FromUpstream
 	}

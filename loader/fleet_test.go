@@ -18,11 +18,21 @@ import (
 
 func newFleet(t *testing.T, srv *posthogtest.Server) *flagcache.Fleet {
 	t.Helper()
+	return coordinate(t, newStore(t, srv), flagcache.Options{})
+}
+
+func newStore(t *testing.T, srv *posthogtest.Server) *memorycache.Store {
+	t.Helper()
 	store, err := memorycache.New(flagcache.Scope{Project: posthogtest.ProjectToken, Host: srv.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := flagcache.New(store, flagcache.Options{})
+	return store
+}
+
+func coordinate(t *testing.T, store flagcache.Store, o flagcache.Options) *flagcache.Fleet {
+	t.Helper()
+	f, err := flagcache.New(store, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,10 +46,13 @@ var errUnconfirmed = errors.New("upstream has not answered yet")
 // keeper parses, compiles, swaps, and keeps the books. It does not know who
 // feeds it.
 type keeper struct {
-	rules    atomic.Pointer[rules.Set]
-	ready    chan struct{} // closed with the first rules
+	rules    atomic.Pointer[rules.Set] // of the document held
+	serving  atomic.Pointer[serving]   // what is made of them
+	ready    chan struct{}             // closed with the first rules
 	timeZone *time.Location
-	keep     bool // the document's bytes
+	keep     bool          // the document's bytes
+	maxAge   time.Duration // zero: none
+	onQuota  QuotaPolicy
 	log      *slog.Logger
 	file     lastKnownGood
 
@@ -64,6 +67,7 @@ type keeper struct {
 	body      []byte // of the document, if it is kept
 	cause     error
 	busy      bool // a request is under way
+	cleared   bool // over the quota, and nothing is to be answered then
 	listeners []*func(Change)
 }
 
@@ -72,6 +76,8 @@ func newKeeper(cfg Config) *keeper {
 		ready:    make(chan struct{}),
 		timeZone: cfg.TimeZone,
 		keep:     cfg.KeepDefinitions,
+		maxAge:   cfg.MaxAge,
+		onQuota:  cfg.OnQuotaLimited,
 		log:      cfg.Logger,
 		file:     lastKnownGood{path: cfg.File, project: projectHash(cfg.ProjectToken), host: cfg.Host},
 		cause:    errUnconfirmed,
@@ -151,7 +157,9 @@ func (k *keeper) received(doc document) error {
 func (k *keeper) confirmed(etag string, source Source, checkedAt time.Time) {
 	k.mu.Lock()
 	k.held.ETag, k.held.CheckedAt, k.held.Source = etag, checkedAt, source
+	k.quotaLocked(false)
 	before := k.settleLocked()
+	k.serveLocked()
 	k.mu.Unlock()
 	k.logRecovery(before)
 	if k.unsaved != nil {
@@ -164,6 +172,10 @@ func (k *keeper) failed(err error) {
 	k.mu.Lock()
 	before := k.cause
 	k.cause, k.busy = err, false
+	if quotaLimited(err) {
+		k.quotaLocked(true)
+		k.serveLocked()
+	}
 	k.mu.Unlock()
 
 	level := slog.LevelDebug // the same again; its text may differ by a port number

@@ -71,6 +71,19 @@ type Config struct {
 	// compiled.
 	KeepDefinitions bool
 
+	// MaxAge is how old definitions may be ([Status].Age) and still decide a
+	// flag. Older ones make every flag inconclusive, for want of
+	// [rules.Freshness], until they are confirmed. Definitions of unknown age
+	// never expire. Zero: none do; otherwise it is at least two PollIntervals.
+	MaxAge time.Duration
+
+	// OnQuotaLimited is what to answer while upstream says that the project is
+	// over its quota. Zero is KeepFlags: the last good definitions. In a fleet
+	// all processes learn of it. ClearFlags lasts until upstream's next good
+	// answer, whatever else fails in between; who starts in between knows only
+	// the last failure.
+	OnQuotaLimited QuotaPolicy
+
 	// Logger takes what an operator should know: changes, failures once per
 	// cause, recoveries. Nil discards it.
 	Logger *slog.Logger
@@ -89,6 +102,12 @@ func (c *Config) complete() error {
 		c.PollInterval = DefaultPollInterval
 	case c.PollInterval < minPollInterval:
 		return fmt.Errorf("loader config: PollInterval is %v: want at least %v", c.PollInterval, minPollInterval)
+	}
+	if c.MaxAge != 0 && c.MaxAge < 2*c.PollInterval {
+		return fmt.Errorf("loader config: MaxAge is %v: want at least %v, two PollIntervals, else definitions expire between polls", c.MaxAge, 2*c.PollInterval)
+	}
+	if c.OnQuotaLimited > ClearFlags {
+		return fmt.Errorf("loader config: OnQuotaLimited is %d: want KeepFlags or ClearFlags", c.OnQuotaLimited)
 	}
 	if c.File != "" && (c.ProjectToken == "" || c.Host == "") {
 		return errors.New("loader config: File needs ProjectToken and Host, to tell whose definitions it holds")
@@ -160,9 +179,11 @@ func New(ctx context.Context, cfg Config) (*Loader, error) {
 	return l, nil
 }
 
-// Rules is the current set, nil as long as there is none. It does not block,
-// and goes on returning the last set after Close.
-func (l *Loader) Rules() *rules.Set { return l.keeper.rules.Load() }
+// Rules is the set to answer from, nil as long as there is none. MaxAge and
+// OnQuotaLimited may make it another than that of the definitions held. Ask
+// for it at each evaluation. It does not block, and goes on returning a set
+// after Close.
+func (l *Loader) Rules() *rules.Set { return l.keeper.current() }
 
 // Definitions is the document of the rules, as upstream sent it. It is false
 // while there is none, and always without [Config.KeepDefinitions].

@@ -191,7 +191,7 @@ func (p *pace) after(err error, random float64) time.Duration {
 	p.failures++
 	// Upwards only: a failure must never make polling faster.
 	wait := p.interval
-	for i := 1; i < p.failures && wait < maxBackoff; i++ {
+	for i := 1; i < p.failures && wait < maxBackoff && !refusedKey(err); i++ {
 		wait *= 2
 	}
 	wait = stretch(max(p.interval, min(wait, maxBackoff)), jitter*random)
@@ -199,6 +199,14 @@ func (p *pace) after(err error, random float64) time.Duration {
 		wait = max(wait, min(stretch(asked, jitter*random), maxRetryAfter))
 	}
 	return wait
+}
+
+// refusedKey reports whether upstream would not have the key. That ends as soon
+// as a new one is given, and until then a request at each interval costs
+// upstream no more than a good one.
+func refusedKey(err error) bool {
+	u, ok := errors.AsType[*flagcache.UpstreamError](err)
+	return ok && u.Cause == flagcache.CauseUnauthorized
 }
 
 func stretch(d time.Duration, by float64) time.Duration {

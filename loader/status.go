@@ -79,6 +79,11 @@ type Status struct {
 	// Age is the time since CheckedAt; zero if that is zero.
 	Age time.Duration
 
+	// Expired is true when Age is over Config.MaxAge: every flag is
+	// inconclusive. Cleared is true when upstream said that the quota is used
+	// up, and Config.OnQuotaLimited is ClearFlags: there are no flags.
+	Expired, Cleared bool
+
 	// Requests to upstream of this process by outcome, since the start. A
 	// document that was refused counts as failed.
 	Full, NotModified, Failed uint64

@@ -31,6 +31,7 @@ const (
 	Pattern        // a regular expression that cannot be judged
 	FilterValue    // a filter value whose meaning is not settled
 	Definition     // the definition of the flag cannot be used
+	Freshness      // definitions that upstream has confirmed lately enough; see Set.Withheld
 )
 
 var missingNames = [...]string{
@@ -40,6 +41,7 @@ var missingNames = [...]string{
 	PersonMetadata: "person metadata", HashOverride: "stored hash key override of flag", Flag: "flag",
 	Operator: "meaning of operator", FilterType: "meaning of filter type", Pattern: "meaning of pattern",
 	FilterValue: "meaning of filter value", Definition: "usable definition:",
+	Freshness: "definitions confirmed within",
 }
 
 // String is the kind of thing in words: "person property".

@@ -28,6 +28,7 @@ type Set struct {
 	shared        bool      // evaluating all flags, there is something to remember
 	scratch       sync.Pool // of *scratch
 	problems      []*flagdef.Problem
+	withheld      *Missing // not nil: no flag is decided, for want of this
 }
 
 // flag is one compiled flag.

@@ -1,0 +1,76 @@
+package loader
+
+import (
+	"errors"
+	"time"
+
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagdef"
+	"github.com/hogflags/hogflags/rules"
+)
+
+// QuotaPolicy says what to answer while PostHog refuses definitions because the
+// project is over its quota (402). Whatever it says, the definitions and their
+// ETag are kept, so that they are back with the first good answer.
+type QuotaPolicy uint8
+
+// The policies.
+const (
+	KeepFlags  QuotaPolicy = iota // go on answering from the last good definitions
+	ClearFlags                    // answer as if there were no flags, as PostHog's SDKs do
+)
+
+// serving is what evaluations answer from. It does not change.
+type serving struct {
+	set     *rules.Set
+	until   time.Time  // zero: for good
+	expired *rules.Set // from then on
+}
+
+// noFlags is the set of a project without any.
+var noFlags = rules.Compile(&flagdef.Definitions{}, rules.Options{})
+
+// current is the set to answer from now, nil if there is none. It reads the
+// clock only if the definitions can expire.
+func (k *keeper) current() *rules.Set {
+	s := k.serving.Load()
+	switch {
+	case s == nil:
+		return nil
+	case !s.until.IsZero() && time.Now().After(s.until):
+		return s.expired
+	}
+	return s.set
+}
+
+// serveLocked makes what is known the thing to answer from.
+func (k *keeper) serveLocked() {
+	compiled := k.rules.Load()
+	if compiled == nil {
+		return
+	}
+	next := serving{set: compiled}
+	if k.cleared {
+		next.set = noFlags
+	}
+	if k.maxAge > 0 && !k.cleared && !k.held.CheckedAt.IsZero() {
+		next.until = k.held.CheckedAt.Add(k.maxAge)
+		next.expired = compiled.Withheld(rules.Missing{Kind: rules.Freshness, Name: k.maxAge.String()})
+	}
+	if now := k.serving.Load(); now == nil || now.set != next.set || !now.until.Equal(next.until) {
+		k.serving.Store(&next)
+	}
+}
+
+// quotaLocked heeds what upstream said about the quota: limited, or a good
+// answer. Any other failure leaves it as it was, as it does in PostHog's SDKs.
+func (k *keeper) quotaLocked(limited bool) {
+	if k.onQuota == ClearFlags {
+		k.cleared = limited
+	}
+}
+
+func quotaLimited(err error) bool {
+	u, ok := errors.AsType[*flagcache.UpstreamError](err)
+	return ok && u.Cause == flagcache.CauseQuota
+}
