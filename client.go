@@ -141,8 +141,8 @@ func (c *Client) notReady() error {
 // an answer that was asked for after the call is applied, an error when the
 // request failed or ctx ended. Calls that come together share one request;
 // while PostHog asks to be left alone (Retry-After), none is sent. With a
-// [Config.Cache] the fleet's leader asks: give ctx a deadline, as failures are
-// retried until it. A cache that only reads looks at its store instead.
+// [Config.Cache] the fleet's leader asks, and after every failure PostHog is left
+// alone for a while. A cache that only reads looks at its store instead.
 func (c *Client) ReloadFeatureFlags(ctx context.Context) error { return c.loader.Reload(ctx) }
 
 // WaitUntilReady returns nil once there are definitions, also stale ones of

@@ -14,6 +14,7 @@ const (
 // failure is this process's own last failure. The zero value is none.
 type failure struct {
 	at    Position // a success after it forgives it
+	since time.Time
 	until time.Time
 	count int
 	cause Cause
@@ -70,7 +71,7 @@ func (c *core) noteFailure(now time.Time, at Position, cause Cause, after time.D
 	}
 	wait := min(first<<min(count-1, 16), most)
 	wait = min(c.jitter(max(wait, after), 1, 1.1), maxNotBefore)
-	c.own = failure{at: at, until: now.Add(wait), count: count, cause: cause}
+	c.own = failure{at: at, since: now, until: now.Add(wait), count: count, cause: cause}
 	return wait
 }
 

@@ -2,6 +2,7 @@ package flagcache
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 )
 
@@ -32,6 +33,31 @@ func (c *core) status(now time.Time) Status {
 		s.NotBefore = c.notBefore()
 	}
 	return s
+}
+
+// denies says why a reload is not going to be served: upstream is to be left
+// alone, or the store is out of reach. A follower counts only failures that the
+// store did not know when it was asked.
+func (c *core) denies(now time.Time, q *reloading) error {
+	switch {
+	case c.down() && !c.offline.lastLeader:
+		return fmt.Errorf("reload: the store is out of reach: %w", c.storeErr)
+	case c.readOnly:
+		return nil
+	}
+	told := !q.record.Reload.IsZero()
+	own := c.own.exists() && (!told || c.own.since.After(q.asked))
+	shared := c.shared.Exists() && (!told || c.shared.After(q.record.Failure.Position) && c.shared.After(q.record.Head.Position))
+	until := c.notBefore()
+	switch {
+	case !until.After(now):
+		return nil
+	case own:
+		return reloadError(c.own.cause, until)
+	case shared:
+		return reloadError(c.shared.Cause, until)
+	}
+	return nil
 }
 
 // unfed reports whether a reader serves what nobody keeps up to date any more.

@@ -133,17 +133,21 @@ func (f *Fleet) Run(ctx context.Context, up Upstream, sink Sink) error {
 }
 
 // Reload asks the leader to poll now, and returns when its answer is served
-// here. A reader looks at the store instead.
+// here. A reader looks at the store instead. While upstream is to be left alone
+// after a failure nobody asks it, and Reload returns that failure; if the poll
+// that was asked for fails, it returns that.
 func (f *Fleet) Reload(ctx context.Context) error {
 	q := &reloading{asked: time.Now(), done: make(chan struct{})}
 	if role := f.Status().Role; role == RoleFollower || role == RoleStarting {
-		err := f.asks.run(ctx, controlTimeout, func(ctx context.Context) error {
-			rec, err := f.store.RequestReload(ctx)
-			q.stored = rec.Reload
+		err := f.asks.run(ctx, controlTimeout, func(ctx context.Context) (err error) {
+			q.record, err = f.store.RequestReload(ctx)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("ask the leader to reload: %w", err)
+		}
+		if last := q.record.Failure; last.Exists() && last.After(q.record.Head.Position) && last.NotBefore.After(q.record.Now) {
+			return reloadError(last.Cause, q.asked.Add(last.NotBefore.Sub(q.record.Now)))
 		}
 	}
 	select {
@@ -155,7 +159,7 @@ func (f *Fleet) Reload(ctx context.Context) error {
 	}
 	select {
 	case <-q.done:
-		return nil
+		return q.err
 	case <-f.stopped:
 		return ErrStopped
 	case <-ctx.Done():
@@ -169,8 +173,14 @@ func (f *Fleet) Reload(ctx context.Context) error {
 // reloading is somebody who waits for a poll.
 type reloading struct {
 	asked  time.Time     // by this process's clock
-	stored time.Time     // by the store's clock; zero if the store was not told
-	done   chan struct{} // closed by Run once it is served
+	record Record        // of when the store was told; zero if it was not
+	done   chan struct{} // closed by Run once it is served, or is not going to be
+	err    error         // why not; set before done is closed
+}
+
+func reloadError(cause Cause, until time.Time) error {
+	why := fmt.Errorf("upstream is left alone until %s", until.UTC().Format(time.RFC3339))
+	return fmt.Errorf("reload: %w", &UpstreamError{Cause: cause, Err: why})
 }
 
 // publish shows the core's status, and tells the sink if it changed.

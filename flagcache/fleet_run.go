@@ -38,7 +38,7 @@ func (r *runner) run(ctx context.Context) error {
 		}
 		now := time.Now()
 		r.publish(r.sink, now)
-		r.satisfy()
+		r.satisfy(now)
 		timer.Reset(wake.Sub(now))
 		select {
 		case res := <-r.results:
@@ -56,15 +56,17 @@ func (r *runner) run(ctx context.Context) error {
 	return nil
 }
 
-// satisfy lets those go on whose reload is served.
-func (r *runner) satisfy() {
+// satisfy lets those go on whose reload is served, or is not going to be.
+func (r *runner) satisfy(now time.Time) {
 	kept := r.waiting[:0]
 	for _, q := range r.waiting {
-		if r.core.answers(q.asked, q.stored) {
-			close(q.done)
-			continue
+		if !r.core.answers(q.asked, q.record.Reload) {
+			if q.err = r.core.denies(now, q); q.err == nil {
+				kept = append(kept, q)
+				continue
+			}
 		}
-		kept = append(kept, q)
+		close(q.done)
 	}
 	clear(r.waiting[len(kept):])
 	r.waiting = kept

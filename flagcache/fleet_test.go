@@ -182,12 +182,76 @@ func TestReload(t *testing.T) {
 			t.Errorf("50 reloads at once made %d requests, want them to share one or two", got)
 		}
 		up.Fail(&flagcache.UpstreamError{Cause: flagcache.CauseQuota, Err: errors.New("402")})
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-		defer cancel()
-		if err := nodes[0].Coordinator.Reload(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("reload while upstream fails: %v, want the deadline", err)
+		for _, i := range []int{0, 1, 2, 3, 4, 0} { // the first finds out, the others are told
+			began := time.Now()
+			err := nodes[i].Coordinator.Reload(t.Context())
+			if u, ok := errors.AsType[*flagcache.UpstreamError](err); !ok || u.Cause != flagcache.CauseQuota || time.Since(began) > 4*time.Second {
+				t.Errorf("reload on p%d while upstream fails: %v after %v, want the failure soon", i, err, time.Since(began))
+			}
 		}
 	})
+}
+
+// TestReloadInAnOutage: whoever asks, and whichever process finds out, the call
+// ends with upstream's failure, and works again once upstream may be asked.
+func TestReloadInAnOutage(t *testing.T) {
+	for _, cause := range []flagcache.Cause{flagcache.CauseUnreachable, flagcache.CauseUpstream} {
+		for who := range 3 {
+			synctest.Test(t, func(t *testing.T) {
+				up := fleettest.NewUpstream(1)
+				_, nodes := fleet(t, 3, up)
+				settle(5 * time.Second)
+				up.Fail(&flagcache.UpstreamError{Cause: cause, Err: errors.New("down")})
+				for round := range 3 {
+					began := time.Now()
+					err := nodes[who].Coordinator.Reload(t.Context())
+					if u, ok := errors.AsType[*flagcache.UpstreamError](err); !ok || u.Cause != cause {
+						t.Errorf("%s, p%d, round %d: %v, want the failure", cause, who, round, err)
+					}
+					if took := time.Since(began); took > 10*time.Second {
+						t.Errorf("%s, p%d, round %d: took %v", cause, who, round, took)
+					}
+					settle(time.Duration(round) * 40 * time.Second)
+				}
+				up.Fail(nil)
+				up.Publish(fleettest.Doc(2))
+				settle(5 * time.Minute)
+				up.Publish(fleettest.Doc(3))
+				if err := nodes[who].Coordinator.Reload(t.Context()); err != nil || nodes[who].Body() != fleettest.Doc(3) {
+					t.Errorf("%s, p%d, after recovery: %v, serves %s", cause, who, err, nodes[who].Body())
+				}
+			})
+		}
+	}
+}
+
+// TestReloadWithoutTheStore: there is nobody to ask.
+func TestReloadWithoutTheStore(t *testing.T) {
+	for _, readOnly := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			up := fleettest.NewUpstream(1)
+			server := fleettest.NewServer()
+			join(t, server.Link(), up, flagcache.Options{Name: "leader"})
+			settle(time.Second)
+			link := server.Link()
+			n := join(t, link, up, flagcache.Options{Name: "cut", ReadOnly: readOnly})
+			settle(time.Second)
+			link.Cut()
+			began := time.Now()
+			if err := n.Coordinator.Reload(t.Context()); err == nil || time.Since(began) > 5*time.Second {
+				t.Errorf("reader %v, cut off: %v after %v, want an error soon", readOnly, err, time.Since(began))
+			}
+			settle(time.Minute)
+			if err := n.Coordinator.Reload(t.Context()); !errors.Is(err, fleettest.ErrCut) {
+				t.Errorf("reader %v, known to be cut off: %v, want the store's error", readOnly, err)
+			}
+			link.Mend()
+			settle(time.Minute)
+			if err := n.Coordinator.Reload(t.Context()); err != nil {
+				t.Errorf("reader %v, back: %v", readOnly, err)
+			}
+		})
+	}
 }
 
 // TestReloadAtStart is how a scheduled job writes the store: start, reload, stop.

@@ -178,15 +178,21 @@ func (f *fleet) failure(cause flagcache.Cause) error {
 	if cause == flagcache.CauseBadDocument && f.trouble != nil {
 		return &flagcache.UpstreamError{Cause: cause, Err: f.trouble}
 	}
-	if last := f.fetched.Load(); last != nil {
-		if u, ok := errors.AsType[*flagcache.UpstreamError](last.err); ok && u.Cause == cause {
-			return last.err
-		}
+	if last := f.fetched.Load(); last != nil && causeOf(last.err) == cause {
+		return last.err
 	}
 	if cause == flagcache.CauseUnfed {
 		return &flagcache.UpstreamError{Cause: cause, Err: errUnfed}
 	}
 	return &flagcache.UpstreamError{Cause: cause, Err: errors.New("upstream could not be read for this fleet")}
+}
+
+// causeOf is the cause of an error of upstream's, empty of any other.
+func causeOf(err error) flagcache.Cause {
+	if u, ok := errors.AsType[*flagcache.UpstreamError](err); ok {
+		return u.Cause
+	}
+	return ""
 }
 
 func (f *fleet) reload(ctx context.Context) error {
@@ -196,6 +202,11 @@ func (f *fleet) reload(ctx context.Context) error {
 	err := f.coordinator.Reload(ctx)
 	if err == nil {
 		err = f.call(func() {}) // the notice of it is heeded
+	}
+	if u, ok := errors.AsType[*flagcache.UpstreamError](err); ok {
+		if last := f.fetched.Load(); last != nil && causeOf(last.err) == u.Cause {
+			err = fmt.Errorf("%w: %w", err, last.err) // in its own words, as this process asked
+		}
 	}
 	if errors.Is(err, flagcache.ErrStopped) || err != nil && f.life.Err() != nil {
 		return ErrClosed

@@ -230,8 +230,9 @@ func (l *Loader) WaitUntilReady(ctx context.Context) error {
 // after the call is applied, an error when that request failed or ctx ended.
 // Calls that come together share one request. While upstream has asked to be
 // left alone (Retry-After), Reload sends nothing and returns the error that
-// said so. In a fleet the leader is asked to ask; give ctx a deadline there, as
-// failures are retried until it.
+// said so. In a fleet the leader is asked to ask, and what it answers comes
+// back; there upstream is left alone after every failure, for as long as
+// the fleet agreed on.
 func (l *Loader) Reload(ctx context.Context) error {
 	if err := l.feeder.reload(ctx); err != nil {
 		return fmt.Errorf("reload definitions: %w", err)

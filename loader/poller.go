@@ -205,8 +205,7 @@ func (p *pace) after(err error, random float64) time.Duration {
 // as a new one is given, and until then a request at each interval costs
 // upstream no more than a good one.
 func refusedKey(err error) bool {
-	u, ok := errors.AsType[*flagcache.UpstreamError](err)
-	return ok && u.Cause == flagcache.CauseUnauthorized
+	return causeOf(err) == flagcache.CauseUnauthorized
 }
 
 func stretch(d time.Duration, by float64) time.Duration {

@@ -1,7 +1,6 @@
 package loader
 
 import (
-	"errors"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -70,7 +69,4 @@ func (k *keeper) quotaLocked(limited bool) {
 	}
 }
 
-func quotaLimited(err error) bool {
-	u, ok := errors.AsType[*flagcache.UpstreamError](err)
-	return ok && u.Cause == flagcache.CauseQuota
-}
+func quotaLimited(err error) bool { return causeOf(err) == flagcache.CauseQuota }

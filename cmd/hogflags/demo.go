@@ -193,9 +193,6 @@ func (d *demo) outage(ctx context.Context) error {
 	d.say("  the definitions are %s, and %d flags are decided for %s as before.", status.State, decided, d.subjects[0].name)
 
 	d.server.Recover()
-	if err := leader.client.ReloadFeatureFlags(ctx); err != nil {
-		return err
-	}
 	if err := d.fleet.until(ctx, func(s hogflags.Status) bool { return s.State == loader.Current }); err != nil {
 		return err
 	}
