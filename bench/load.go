@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 
 	"github.com/hogflags/hogflags/flagdef"
+	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -27,23 +29,39 @@ func (m memory) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// loadHogflags goes from the wire to a set that answers.
-func loadHogflags(body []byte) (*rules.Set, error) {
-	client := http.Client{Transport: memory(body)}
-	resp, err := client.Get("http://posthog.invalid/flags/definitions")
+// hogflagsLoader goes from the wire to a set that answers, as the product does.
+type hogflagsLoader struct{ api *posthogapi.Client }
+
+func newHogflagsLoader(body []byte) (*hogflagsLoader, error) {
+	api, err := posthogapi.New(posthogapi.Config{
+		Host: "http://posthog.invalid", ProjectToken: "phc_bench", SecretKey: "phs_bench",
+		HTTPClient: &http.Client{Transport: memory(body)},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("get definitions: %w", err)
+		return nil, fmt.Errorf("create client: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	received, err := io.ReadAll(resp.Body)
+	return &hogflagsLoader{api}, nil
+}
+
+func (l *hogflagsLoader) load() (*rules.Set, error) {
+	received, err := l.api.Definitions(context.Background(), "")
 	if err != nil {
-		return nil, fmt.Errorf("read definitions: %w", err)
+		return nil, err
 	}
-	defs, err := flagdef.Parse(received)
+	defs, err := flagdef.Parse(received.Body)
 	if err != nil {
 		return nil, fmt.Errorf("parse definitions: %w", err)
 	}
 	return rules.Compile(defs, rules.Options{}), nil
+}
+
+// loadHogflags loads once.
+func loadHogflags(body []byte) (*rules.Set, error) {
+	l, err := newHogflagsLoader(body)
+	if err != nil {
+		return nil, err
+	}
+	return l.load()
 }
 
 // loading compares the way from the wire to a set that answers, and what
@@ -51,11 +69,18 @@ func loadHogflags(body []byte) (*rules.Set, error) {
 // evaluator that goes on referring to them is charged for them.
 func loading(name string, body []byte, flags int) row {
 	var client *posthogClient
+	var loader *hogflagsLoader
 	return row{
 		name: name,
 		hogflags: func(n int) error {
+			if loader == nil {
+				var err error
+				if loader, err = newHogflagsLoader(body); err != nil {
+					return err
+				}
+			}
 			for range n {
-				set, err := loadHogflags(body)
+				set, err := loader.load()
 				if err != nil {
 					return err
 				}

@@ -1,32 +1,81 @@
 package flagdef
 
 import (
-	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 )
 
-// cursor walks over JSON that is known to be well formed, which is why it has
-// no errors to report: the whole document has been checked, and the cursor
-// then reads each byte of it at most twice without building anything that the
-// caller does not want.
+// cursor walks over JSON once, checks it on the way, and builds nothing that
+// its caller does not want. After the first mistake it stands at the end of
+// everything: containers are over, values are absent, names are empty. So
+// callers have no errors to handle; they ask at the end whether all was well.
 type cursor struct {
-	data []byte
-	pos  int
+	data   []byte
+	pos    int
+	broken bool
+
+	objects [maxOpen / 64]uint64 // of the open containers, which are objects
+	opened  int
+	fresh   bool // in a container of which nothing has been read
+
+	level, deepest int // of the value that is being stepped over
+
+	escaped bool // the last text has an escape in it
 }
+
+const (
+	// maxOpen bounds the containers that are open at a time. Readers stop
+	// opening at MaxDepth.
+	maxOpen = 2 * MaxDepth
+
+	// maxLevel bounds the nesting of a value that is stepped over. It is far
+	// above MaxDepth, which the flag that exceeds it answers for alone.
+	maxLevel = 10_000
+)
 
 // errTooDeep is the reason a value deeper than MaxDepth is not looked at.
 var errTooDeep = fmt.Errorf("nested deeper than %d levels", MaxDepth)
 
-// peek returns the first byte of the next value.
+// end returns an error unless one whole value was read, with nothing but
+// blanks around it.
+func (c *cursor) end() error {
+	c.blanks()
+	if !c.broken && c.pos == len(c.data) {
+		return nil
+	}
+	return syntaxError(c.data)
+}
+
+// syntaxError lets the standard library say what is wrong.
+func syntaxError(data []byte) error {
+	var raw json.RawMessage
+	err := json.Unmarshal(data, &raw)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
+	}
+	return fmt.Errorf("not JSON, or nested deeper than %d levels", maxLevel)
+}
+
+func (c *cursor) fail() {
+	c.broken = true
+	c.pos = len(c.data)
+}
+
+// peek returns the first byte of the next value, 0 if there is none.
 func (c *cursor) peek() byte {
 	c.blanks()
+	if c.pos == len(c.data) {
+		return 0
+	}
 	return c.data[c.pos]
 }
 
+// blanks steps over blanks.
 func (c *cursor) blanks() {
-	for c.pos < len(c.data) {
+	for c.pos < len(c.data) && c.data[c.pos] <= ' ' {
 		switch c.data[c.pos] {
-		case ' ', '\t', '\n', '\r', ',', ':':
+		case ' ', '\t', '\n', '\r':
 			c.pos++
 		default:
 			return
@@ -36,79 +85,86 @@ func (c *cursor) blanks() {
 
 // open steps into the array or object at the cursor.
 func (c *cursor) open() {
-	c.blanks()
+	if c.opened == maxOpen {
+		c.fail()
+		return
+	}
+	word, bit := &c.objects[c.opened/64], uint64(1)<<(c.opened%64)
+	if *word &^= bit; c.data[c.pos] == '{' {
+		*word |= bit
+	}
+	c.opened++
 	c.pos++
+	c.fresh = true
 }
 
-// close steps out of the array or object if nothing is left in it.
+// close steps out of the array or object if nothing is left in it, and else to
+// what comes next in it.
 func (c *cursor) close() bool {
-	if b := c.peek(); b != ']' && b != '}' {
+	b := c.peek()
+	if c.broken {
+		return true
+	}
+	fresh := c.fresh
+	c.fresh = false
+	switch {
+	case b == c.closer():
+		c.pos++
+		c.opened--
+		return true
+	case fresh:
+		return false
+	case b == ',':
+		c.pos++
+		c.blanks()
 		return false
 	}
-	c.pos++
+	c.fail()
 	return true
 }
 
-// name reads a member's name, as a literal with its quotes.
-func (c *cursor) name() []byte {
-	c.blanks()
-	return c.literal()
+// closer is what ends the container that the cursor is in.
+func (c *cursor) closer() byte {
+	if i := c.opened - 1; c.objects[i/64]&(1<<(i%64)) != 0 {
+		return '}'
+	}
+	return ']'
 }
 
-// literal reads the string at the cursor, which is on its opening quote.
-func (c *cursor) literal() []byte {
-	start := c.pos
-	c.pos++
-	for {
-		c.pos += bytes.IndexByte(c.data[c.pos:], '"')
-		escapes := 0
-		for c.data[c.pos-1-escapes] == '\\' {
-			escapes++
-		}
-		c.pos++
-		// An even run of backslashes escapes itself; an odd one escapes the quote.
-		if escapes%2 == 0 {
-			return c.data[start:c.pos]
-		}
+// name reads a member's name, as a literal with its quotes, and steps to the
+// member's value.
+func (c *cursor) name() []byte {
+	name := c.literal()
+	c.blanks()
+	if !c.take(':') {
+		c.fail()
 	}
+	c.blanks()
+	return name
 }
+
+// literal reads the string that comes next, with its quotes.
+func (c *cursor) literal() []byte {
+	c.blanks()
+	start := c.pos
+	if !c.text() {
+		c.fail()
+		return emptyText
+	}
+	return c.data[start:c.pos]
+}
+
+var emptyText = []byte(`""`)
 
 // value reads the next value, whatever it is, and returns it with the number
 // of levels that are nested in it (0 for a scalar).
 func (c *cursor) value() (v Value, depth int) {
 	c.blanks()
 	start := c.pos
-	level := 0
-	for {
-		switch b := c.data[c.pos]; b {
-		case '"':
-			c.literal()
-		case '{', '[':
-			level++
-			depth = max(depth, level)
-			c.pos++
-		case '}', ']':
-			level--
-			c.pos++
-		case ' ', '\t', '\n', '\r', ',', ':':
-			c.pos++
-			continue
-		default:
-			c.scalar()
-		}
-		if level == 0 {
-			return c.data[start:c.pos:c.pos], depth
-		}
+	c.deepest = 0
+	if !c.step() {
+		c.fail()
+		return nil, 0
 	}
-}
-
-// scalar steps over a number, true, false or null.
-func (c *cursor) scalar() {
-	for c.pos < len(c.data) {
-		switch c.data[c.pos] {
-		case ' ', '\t', '\n', '\r', ',', ':', '}', ']':
-			return
-		}
-		c.pos++
-	}
+	return c.data[start:c.pos:c.pos], c.deepest
 }

@@ -13,7 +13,7 @@ type decoder struct {
 	cursor
 	path     []step
 	problem  *Problem
-	interned map[string]string
+	interned [512]string
 
 	// What a document has many of is kept in few large pieces of memory.
 	filterArena    []Filter
@@ -30,21 +30,28 @@ type step struct {
 // for a switch, which needs no string of it.
 func (d *decoder) member() []byte {
 	literal := d.name()
-	if inner := literal[1 : len(literal)-1]; noEscape(inner) {
-		return inner
+	if d.escaped {
+		return []byte(unquote(literal))
 	}
-	return []byte(unquote(literal))
+	return literal[1 : len(literal)-1]
 }
 
-// intern returns the content of a literal. The same names, property keys and
-// operators occur all over a document; each is kept once.
+// intern returns the content of a literal. The same property keys, types and
+// operators occur all over a document: most are found among the last ones.
 func (d *decoder) intern(literal []byte) string {
-	if s, ok := d.interned[string(literal)]; ok {
-		return s
+	if d.escaped {
+		return unquote(literal)
 	}
-	s := unquote(literal)
-	d.interned[string(literal)] = s
-	return s
+	inner := literal[1 : len(literal)-1]
+	hash := uint32(2166136261) // FNV-1a
+	for _, b := range inner {
+		hash = (hash ^ uint32(b)) * 16777619
+	}
+	last := &d.interned[hash%uint32(len(d.interned))]
+	if *last != string(inner) {
+		*last = unquote(literal)
+	}
+	return *last
 }
 
 // skip returns the next value undecoded. A value that is too deep is a problem.

@@ -70,18 +70,15 @@ func Parse(body []byte) (*Definitions, error) {
 	if len(body) > MaxBytes {
 		return nil, fmt.Errorf("parse definitions: %d bytes are over the limit of %d", len(body), MaxBytes)
 	}
-	if err := checkSyntax(body); err != nil {
-		return nil, fmt.Errorf("parse definitions: %w", err)
-	}
 	d := decoder{
-		cursor: cursor{data: body}, interned: map[string]string{},
+		cursor: cursor{data: body},
 		// What is usual: a flag has about a kilobyte, two conditions, three filters.
 		conditionArena: make([]Condition, 0, len(body)/512), filterArena: make([]Filter, 0, len(body)/320),
 	}
-	if k := kindOf(d.peek()); k != Object {
-		return nil, fmt.Errorf("parse definitions: want an object with a list of flags, found %s", k)
-	}
 	defs, err := d.definitions()
+	if syntax := d.end(); syntax != nil {
+		return nil, fmt.Errorf("parse definitions: %w", syntax)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("parse definitions: %w", err)
 	}
@@ -93,16 +90,22 @@ func Parse(body []byte) (*Definitions, error) {
 var errNoFlags = errors.New(`the document has no "flags"`)
 
 func (d *decoder) definitions() (*Definitions, error) {
+	if k := kindOf(d.peek()); k != Object {
+		d.skip()
+		return nil, fmt.Errorf("want an object with a list of flags, found %s", k)
+	}
 	defs := &Definitions{PropertyMatchingVersion: 1, Flags: make([]Flag, 0, len(d.data)/1024)}
 	var groupTypes, minimal, matching Value // camelCase, which yields to the server's spelling
-	found := false
+	wrong := errNoFlags
 	for d.open(); !d.close(); {
 		name := string(d.member())
 		if name == "flags" {
 			if k := kindOf(d.peek()); k != Array {
-				return nil, fmt.Errorf("flags: want an array, found %s", k)
+				d.skip()
+				wrong = fmt.Errorf("flags: want an array, found %s", k)
+				continue
 			}
-			found = true
+			wrong = nil
 			defs.Flags = defs.Flags[:0]
 			d.flags(defs)
 			continue
@@ -127,8 +130,8 @@ func (d *decoder) definitions() (*Definitions, error) {
 			matching = first(matching, v)
 		}
 	}
-	if !found {
-		return nil, errNoFlags
+	if wrong != nil {
+		return nil, wrong
 	}
 	defs.GroupTypes = d.groupTypes(defs, groupTypes)
 	defs.MinimalFlagCalledEvents = minimal.IsTrue()

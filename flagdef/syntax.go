@@ -1,145 +1,132 @@
 package flagdef
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
+	"encoding/binary"
+	"math/bits"
 )
 
-// checkSyntax reports where data stops being JSON. The check is done by hand,
-// because it is the largest part of reading a document; what is wrong is then
-// said by the standard library.
-func checkSyntax(data []byte) error {
-	s := scanner{data: data}
-	if s.document() {
-		return nil
-	}
-	var raw json.RawMessage
-	err := json.Unmarshal(data, &raw)
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
-	}
-	return fmt.Errorf("not JSON, or nested deeper than %d levels", maxScan)
-}
+// The methods of this file step over a part of a document if it is JSON, and
+// report whether it is.
 
-// maxScan bounds the nesting of a document as a whole. It is far above
-// MaxDepth, which the flag that exceeds it answers for alone.
-const maxScan = 10_000
-
-// scanner checks that data is JSON.
-type scanner struct {
-	data  []byte
-	pos   int
-	depth int
-}
-
-// document checks one value with nothing but blanks around it.
-func (s *scanner) document() bool {
-	s.blanks()
-	if !s.value() {
+// step steps over one value.
+func (c *cursor) step() bool {
+	if c.pos == len(c.data) {
 		return false
 	}
-	s.blanks()
-	return s.pos == len(s.data)
-}
-
-func (s *scanner) blanks() {
-	for s.pos < len(s.data) {
-		switch s.data[s.pos] {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return
-		}
-	}
-}
-
-// take steps over c if it comes next.
-func (s *scanner) take(c byte) bool {
-	if s.pos < len(s.data) && s.data[s.pos] == c {
-		s.pos++
-		return true
-	}
-	return false
-}
-
-func (s *scanner) value() bool {
-	if s.pos == len(s.data) {
-		return false
-	}
-	switch c := s.data[s.pos]; c {
+	switch c.data[c.pos] {
 	case '"':
-		return s.text()
+		return c.text()
 	case '{':
-		return s.members('}', true)
+		return c.nested('}', true)
 	case '[':
-		return s.members(']', false)
+		return c.nested(']', false)
 	case 't':
-		return s.word("true")
+		return c.word("true")
 	case 'f':
-		return s.word("false")
+		return c.word("false")
 	case 'n':
-		return s.word("null")
+		return c.word("null")
 	default:
-		return s.number()
+		return c.number()
 	}
 }
 
-// members checks an object or array.
-func (s *scanner) members(end byte, named bool) bool {
-	if s.depth++; s.depth > maxScan {
+// nested steps over an object or array.
+func (c *cursor) nested(end byte, named bool) bool {
+	if c.level++; c.level > maxLevel {
 		return false
 	}
-	s.pos++
-	s.blanks()
-	if s.take(end) {
-		s.depth--
+	c.deepest = max(c.deepest, c.level)
+	c.pos++
+	c.blanks()
+	if c.take(end) {
+		c.level--
 		return true
 	}
 	for {
 		if named {
-			if s.pos == len(s.data) || s.data[s.pos] != '"' || !s.text() {
+			if !c.text() {
 				return false
 			}
-			s.blanks()
-			if !s.take(':') {
+			c.blanks()
+			if !c.take(':') {
 				return false
 			}
-			s.blanks()
+			c.blanks()
 		}
-		if !s.value() {
+		if !c.step() {
 			return false
 		}
-		s.blanks()
-		if s.take(end) {
-			s.depth--
+		c.blanks()
+		if c.take(end) {
+			c.level--
 			return true
 		}
-		if !s.take(',') {
+		if !c.take(',') {
 			return false
 		}
-		s.blanks()
+		c.blanks()
 	}
 }
 
-// text checks a string, which is on its opening quote.
-func (s *scanner) text() bool {
-	for i := s.pos + 1; i < len(s.data); i++ {
-		switch c := s.data[i]; {
-		case c == '"':
-			s.pos = i + 1
+// take steps over b if it comes next.
+func (c *cursor) take(b byte) bool {
+	if c.pos < len(c.data) && c.data[c.pos] == b {
+		c.pos++
+		return true
+	}
+	return false
+}
+
+// text steps over a string with its quotes.
+func (c *cursor) text() bool {
+	if !c.take('"') {
+		return false
+	}
+	c.escaped = false
+	for {
+		c.plainText()
+		if c.pos == len(c.data) {
+			return false
+		}
+		switch c.data[c.pos] {
+		case '"':
+			c.pos++
 			return true
-		case c == '\\':
-			n := escape(s.data[i:])
+		case '\\':
+			n := escape(c.data[c.pos:])
 			if n == 0 {
 				return false
 			}
-			i += n - 1
-		case c < ' ':
-			return false
+			c.pos += n
+			c.escaped = true
+		default:
+			return false // a control character
 		}
 	}
-	return false
+}
+
+// plainText steps to the next quote, backslash or control character, eight
+// bytes at a time.
+func (c *cursor) plainText() {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; c.pos+8 <= len(c.data); c.pos += 8 {
+		// x-ones has the top bit where a byte of x was 0, and perhaps where one
+		// above it was: the lowest is right. Bytes below a space are those that
+		// lose their top bit when a space is taken from each.
+		x := binary.LittleEndian.Uint64(c.data[c.pos:])
+		quote, escape := x^(ones*'"'), x^(ones*'\\')
+		found := ((quote-ones)&^quote | (escape-ones)&^escape | (x-ones*' ')&^x) & tops
+		if found != 0 {
+			c.pos += bits.TrailingZeros64(found) / 8
+			return
+		}
+	}
+	for ; c.pos < len(c.data); c.pos++ {
+		if b := c.data[c.pos]; b == '"' || b == '\\' || b < ' ' {
+			return
+		}
+	}
 }
 
 // escape is the length of the escape that data begins with, 0 if it is none.
@@ -164,36 +151,36 @@ func escape(data []byte) int {
 	return 0
 }
 
-func (s *scanner) word(word string) bool {
-	if len(s.data)-s.pos < len(word) || string(s.data[s.pos:s.pos+len(word)]) != word {
+func (c *cursor) word(word string) bool {
+	if len(c.data)-c.pos < len(word) || string(c.data[c.pos:c.pos+len(word)]) != word {
 		return false
 	}
-	s.pos += len(word)
+	c.pos += len(word)
 	return true
 }
 
-func (s *scanner) number() bool {
-	s.take('-')
-	if !s.take('0') && !s.digits() {
+func (c *cursor) number() bool {
+	c.take('-')
+	if !c.take('0') && !c.digits() {
 		return false
 	}
-	if s.take('.') && !s.digits() {
+	if c.take('.') && !c.digits() {
 		return false
 	}
-	if s.take('e') || s.take('E') {
-		if !s.take('+') {
-			s.take('-')
+	if c.take('e') || c.take('E') {
+		if !c.take('+') {
+			c.take('-')
 		}
-		return s.digits()
+		return c.digits()
 	}
 	return true
 }
 
 // digits steps over at least one digit.
-func (s *scanner) digits() bool {
-	start := s.pos
-	for s.pos < len(s.data) && '0' <= s.data[s.pos] && s.data[s.pos] <= '9' {
-		s.pos++
+func (c *cursor) digits() bool {
+	start := c.pos
+	for c.pos < len(c.data) && '0' <= c.data[c.pos] && c.data[c.pos] <= '9' {
+		c.pos++
 	}
-	return s.pos > start
+	return c.pos > start
 }

@@ -37,11 +37,11 @@ func (k Kind) String() string { return kindNames[k] }
 // ParseValue checks that data is one JSON value nested no deeper than
 // [MaxDepth] and returns it as a Value that shares data's memory.
 func ParseValue(data []byte) (Value, error) {
-	if err := checkSyntax(data); err != nil {
-		return nil, err
-	}
 	c := cursor{data: data}
 	v, depth := c.value()
+	if err := c.end(); err != nil {
+		return nil, err
+	}
 	if depth > MaxDepth {
 		return nil, errTooDeep
 	}

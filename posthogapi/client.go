@@ -34,7 +34,8 @@ type Client struct {
 	http    http.Client
 	timeout time.Duration
 	maxBody int64
-	legacy  atomic.Bool // the legacy path is the one that answers
+	legacy  atomic.Bool  // the legacy path is the one that answers
+	size    atomic.Int64 // of the last document
 }
 
 // New makes a client. It sends nothing.
@@ -184,7 +185,7 @@ func newRequest(ctx context.Context, method, address string, body io.Reader) (*h
 
 // refusal is the error for an answer with another status than was asked for.
 func refusal(resp *http.Response, key string) error {
-	body, _ := readBody(resp, maxErrorBytes) // what arrived is enough to name the failure
+	body, _ := readBody(resp, maxErrorBytes, 0) // what arrived is enough to name the failure
 	fail := newStatusError(resp, body, key, time.Now())
 	if where := resp.Header.Get("Location"); where != "" && fail.Kind == NotPostHog {
 		fail.Detail = redirectDetail(resp, where)
@@ -192,9 +193,10 @@ func refusal(resp *http.Response, key string) error {
 	return fail
 }
 
-// readAnswer reads the body of a 200 whole.
-func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
-	body, err := readBody(resp, c.maxBody)
+// readAnswer reads the body of a 200 whole, of which about likely bytes are
+// expected.
+func (c *Client) readAnswer(resp *http.Response, likely int64) ([]byte, error) {
+	body, err := readBody(resp, c.maxBody, likely)
 	if errors.Is(err, errTooLarge) {
 		return nil, &StatusError{
 			StatusCode: resp.StatusCode,
@@ -209,7 +211,7 @@ func (c *Client) readAnswer(resp *http.Response) ([]byte, error) {
 }
 
 func (c *Client) document(resp *http.Response, key string) (Definitions, error) {
-	body, err := c.readAnswer(resp)
+	body, err := c.readAnswer(resp, c.size.Load())
 	if err != nil {
 		return Definitions{}, err
 	}
@@ -218,14 +220,15 @@ func (c *Client) document(resp *http.Response, key string) (Definitions, error) 
 		fail.Detail = "the body is not a JSON object: " + fail.Detail
 		return Definitions{}, fail
 	}
+	c.size.Store(int64(len(body)))
 	return Definitions{Body: body, ETag: resp.Header.Get("ETag")}, nil
 }
 
 var errTooLarge = errors.New("body too large")
 
-// readBody undoes gzip and reads at most limit bytes of what comes out. It
-// returns what it has read also with an error.
-func readBody(resp *http.Response, limit int64) ([]byte, error) {
+// readBody undoes gzip and reads at most limit bytes of what comes out. About
+// likely bytes are expected. It returns what it has read also with an error.
+func readBody(resp *http.Response, limit, likely int64) ([]byte, error) {
 	var r io.Reader = resp.Body
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
@@ -241,11 +244,15 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("content encoding %q was not asked for", encoding)
 	}
-	body, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if int64(len(body)) > limit {
-		return body[:limit], errTooLarge
+	var body bytes.Buffer
+	// To grow on the way would take several times the memory. What is a little
+	// larger than the last time still fits.
+	body.Grow(int(min(likely+likely/16, limit)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(r, limit+1))
+	if int64(body.Len()) > limit {
+		return body.Bytes()[:limit], errTooLarge
 	}
-	return body, err
+	return body.Bytes(), err
 }
 
 func isNotFound(err error) bool {

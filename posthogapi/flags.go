@@ -151,7 +151,7 @@ func (c *Client) postFlags(ctx context.Context, body []byte) (Flags, error) {
 	if resp.StatusCode != http.StatusOK {
 		return Flags{}, refusal(resp, "")
 	}
-	answer, err := c.readAnswer(resp)
+	answer, err := c.readAnswer(resp, 0)
 	if err != nil {
 		return Flags{}, err
 	}

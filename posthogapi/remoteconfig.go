@@ -49,7 +49,7 @@ func (c *Client) remoteConfig(ctx context.Context, flag, key string) (json.RawMe
 	if resp.StatusCode != http.StatusOK {
 		return nil, refusal(resp, key)
 	}
-	body, err := c.readAnswer(resp)
+	body, err := c.readAnswer(resp, 0)
 	if err != nil {
 		return nil, err
 	}

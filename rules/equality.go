@@ -14,8 +14,7 @@ import (
 // value that is not truthy. Version 2 compares them as texts; only the empty
 // array keeps the older reading.
 func compileExact(v flagdef.Value, matching int) comparison {
-	empty := v.Kind() == flagdef.Array && len(many(v)) == 0
-	if empty || matching != 2 && booleanLike(v) {
+	if isEmptyArray(v) || matching != 2 && booleanLike(v) {
 		return varies(truthyMatcher{want: truthy(v)}, False)
 	}
 	if v.Kind() != flagdef.Array {
@@ -39,6 +38,13 @@ func compileExact(v flagdef.Value, matching int) comparison {
 		m.add(lowerText(s))
 	}
 	return varies(&m, False)
+}
+
+func isEmptyArray(v flagdef.Value) bool {
+	for range v.Elements() {
+		return false
+	}
+	return v.Kind() == flagdef.Array
 }
 
 // textMatcher compares with a single text, in lower case.

@@ -84,10 +84,22 @@ func (c *compiler) compileComparison(operator string, value flagdef.Value) compa
 		return constant(False)
 	}
 	compiled := known(c, value)
-	if s, ok := valueOperand(value).string(); !ok || strings.ContainsRune(s, utf8.RuneError) {
+	if hasReplacement(value) {
 		compiled.matcher = validated{compiled.matcher}
 	}
 	return compiled
+}
+
+// hasReplacement reports whether the text of a filter value has U+FFFD in it,
+// or may have, because it is not settled.
+func hasReplacement(value flagdef.Value) bool {
+	for _, b := range value {
+		if b >= utf8.RuneSelf || b == '\\' || b == '{' {
+			s, ok := valueOperand(value).string()
+			return !ok || strings.ContainsRune(s, utf8.RuneError)
+		}
+	}
+	return false // plain, as nearly always
 }
 
 // validated replaces invalid bytes of a property's text by U+FFFD first, as
