@@ -123,6 +123,26 @@ func TestParse_conformance(t *testing.T) {
 	}
 }
 
+// TestParse_damaged damages a document in every place.
+func TestParse_damaged(t *testing.T) {
+	const document = `{"flags": [{"id": 1, "key": "a\n", "active": true, "filters": {"groups": [{"properties": [
+		{"key": "p", "type": "person", "value": ["x", -1.5e3, null], "operator": "exact"}], "rollout_percentage": 50}],
+		"payloads": {"true": "{}"}, "multivariate": null}}], "cohorts": {"7": {"type": "OR", "values": []}}}`
+	for i := range document {
+		for _, b := range "\x00 \"\\{}[],:0-.eEtn\xff" {
+			damaged := []byte(document)
+			damaged[i] = byte(b)
+			for _, data := range [][]byte{damaged, []byte(document)[:i]} {
+				_, err := flagdef.Parse(data)
+				refused := err != nil && strings.Contains(err.Error(), "not JSON")
+				if valid := json.Valid(data); refused == valid {
+					t.Errorf("valid %v, but %v: %s", valid, err, data)
+				}
+			}
+		}
+	}
+}
+
 func generic(v flagdef.Value) any {
 	switch v.Kind() {
 	case flagdef.Bool:
@@ -166,7 +186,12 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		defs, err := flagdef.Parse(data)
-		if err != nil {
+		switch syntax := err != nil && strings.Contains(err.Error(), "not JSON"); {
+		case !syntax && !json.Valid(data):
+			t.Fatalf("invalid JSON is taken: %v", err)
+		case syntax && json.Valid(data) && !strings.Contains(err.Error(), "nested deeper"):
+			t.Fatalf("valid JSON is refused: %v", err)
+		case err != nil:
 			return
 		}
 		for _, flag := range defs.Flags {
