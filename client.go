@@ -44,6 +44,7 @@ type Client struct {
 	loader   *loader.Loader
 	shared   bool      // the loader is another client's
 	project  string    // the project's token
+	keeps    bool      // the bytes of the definitions
 	subjects sync.Pool // of *Subject: a copy on the stack would not stay there
 }
 
@@ -76,7 +77,7 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hogflags: %w", err)
 	}
-	return &Client{loader: l, project: cfg.ProjectToken}, nil
+	return &Client{loader: l, project: cfg.ProjectToken, keeps: cfg.KeepDefinitions}, nil
 }
 
 // EvaluateFlags answers for every flag at once, from one state of the

@@ -4,17 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/hogflags/hogflags/internal/flagswire"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -33,37 +32,6 @@ type flagsRequest struct {
 	FlagKeysLong      []string                  `json:"flag_keys_to_evaluate"`
 	EvaluationContext []string                  `json:"evaluation_contexts"`
 	Runtime           string                    `json:"evaluation_runtime"`
-}
-
-type flagsResponse struct {
-	Errors      bool                  `json:"errorsWhileComputingFlags"`
-	Flags       map[string]flagAnswer `json:"flags"`
-	RequestID   string                `json:"requestId"`
-	EvaluatedAt int64                 `json:"evaluatedAt"` // epoch milliseconds
-	Minimal     bool                  `json:"minimalFlagCalledEvents,omitempty"`
-}
-
-type flagAnswer struct {
-	Key      string       `json:"key"`
-	Enabled  bool         `json:"enabled"`
-	Variant  *string      `json:"variant"`
-	Reason   flagReason   `json:"reason"`
-	Metadata flagMetadata `json:"metadata"`
-	Failed   bool         `json:"failed,omitempty"`
-}
-
-type flagReason struct {
-	Code        string `json:"code"`
-	Index       *int   `json:"condition_index"`
-	Description string `json:"description"`
-}
-
-type flagMetadata struct {
-	ID            int64           `json:"id"`
-	Version       int64           `json:"version"`
-	Description   *string         `json:"description"`
-	Payload       json.RawMessage `json:"payload"`
-	HasExperiment bool            `json:"has_experiment"`
 }
 
 // SetPerson stores properties of a person, as PostHog has them from earlier
@@ -91,7 +59,7 @@ func (s *Server) flags(req *http.Request) reply {
 	case http.MethodOptions:
 		return reply{status: http.StatusNoContent, header: http.Header{"Allow": {allow}}}
 	case http.MethodGet:
-		return jsonReply(http.StatusOK, flagsResponse{Flags: map[string]flagAnswer{}, RequestID: requestID(req), EvaluatedAt: time.Now().UnixMilli()})
+		return jsonReply(http.StatusOK, flagswire.New(req, time.Now()))
 	default:
 		return reply{status: http.StatusMethodNotAllowed, header: http.Header{"Allow": {allow}}}
 	}
@@ -120,18 +88,12 @@ func (s *Server) flags(req *http.Request) reply {
 		return textReply(http.StatusInternalServerError, "Failed to parse flag configuration data")
 	}
 	wanted := slices.Concat(body.FlagKeys, body.FlagKeysLong)
-	resp := flagsResponse{
-		Flags:       map[string]flagAnswer{},
-		RequestID:   requestID(req),
-		EvaluatedAt: subject.Now.UnixMilli(),
-		Minimal:     doc.minimal,
-	}
+	resp := flagswire.New(req, subject.Now)
+	resp.Minimal = doc.minimal
 	for _, a := range doc.set.EvaluateAll(nil, &subject) {
-		if a.Reason.String() == "flag_disabled" || len(wanted) > 0 && !slices.Contains(wanted, a.Key()) {
-			continue
+		if len(wanted) == 0 || slices.Contains(wanted, a.Key()) {
+			resp.Add(a)
 		}
-		resp.Flags[a.Key()] = newFlagAnswer(a)
-		resp.Errors = resp.Errors || a.Status == rules.Inconclusive
 	}
 	return jsonReply(http.StatusOK, resp)
 }
@@ -144,32 +106,6 @@ func merge(stored, given map[string]any) map[string]any {
 	merged := maps.Clone(stored)
 	maps.Copy(merged, given)
 	return merged
-}
-
-func newFlagAnswer(a rules.Answer) flagAnswer {
-	f := flagAnswer{
-		Key:     a.Key(),
-		Enabled: a.Enabled,
-		Reason:  flagReason{Code: a.Reason.String(), Description: a.Description()},
-		Metadata: flagMetadata{
-			ID:            a.ID(),
-			Version:       a.Version(),
-			Payload:       a.Payload(),
-			HasExperiment: a.HasExperiment(),
-		},
-	}
-	if a.Status == rules.Inconclusive {
-		f.Failed, f.Enabled = true, false
-		f.Metadata.Payload = nil
-		return f
-	}
-	if a.Variant != "" {
-		f.Variant = &a.Variant
-	}
-	if a.ConditionIndex >= 0 {
-		f.Reason.Index = &a.ConditionIndex
-	}
-	return f
 }
 
 func decodeFlags(req *http.Request) (flagsRequest, error) {
@@ -224,17 +160,4 @@ func (in flagsRequest) subject(groupTypes []string) (s rules.Subject, ok bool) {
 		s.Runtime = rules.RuntimeUnknown
 	}
 	return s, true
-}
-
-var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
-// requestID echoes the caller's, as PostHog does with a UUID, or makes one.
-func requestID(req *http.Request) string {
-	if id := req.Header.Get("X-Request-Id"); uuid.MatchString(id) {
-		return id
-	}
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
