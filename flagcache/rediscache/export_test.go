@@ -23,10 +23,10 @@ func OnTestClock(t testing.TB, client redis.UniversalClient, scope flagcache.Sco
 	}
 	clock := s.keys[1] + ":clock"
 	const call = "redis.call('TIME')"
-	if strings.Count(source, call) != 1 {
+	if strings.Count(stepsSource+nativeSource, call) != 1 {
 		t.Fatal("the script does not take the time exactly once")
 	}
-	s.script = redis.NewScript(strings.Replace(source, call, "{0, redis.call('GET', '"+clock+"')}", 1))
+	s.script = redis.NewScript(strings.Replace(stepsSource+nativeSource, call, "{0, redis.call('GET', '"+clock+"')}", 1))
 	return cachetest.Replayable{
 		Store: s,
 		SetNow: func(t testing.TB, now time.Time) {
@@ -41,7 +41,7 @@ func OnTestClock(t testing.TB, client redis.UniversalClient, scope flagcache.Sco
 func restore(t testing.TB, s *Store, l flagcache.Ledger) {
 	t.Helper()
 	pipe := s.client.TxPipeline()
-	pipe.Del(t.Context(), s.keys...)
+	pipe.Del(t.Context(), s.allKeys()...)
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	pipe.HSet(t.Context(), s.keys[1], "token", l.Token, "epoch", number(l.Lease.Epoch), "expires", micros(l.Lease.Expires))
 	if f := l.Failure; f.Exists() {

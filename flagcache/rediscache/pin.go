@@ -26,7 +26,7 @@ func (s *Store) SetPin(ctx context.Context, p flagcache.Pin, doc *flagcache.Entr
 
 // History lists the current document and those before it.
 func (s *Store) History(ctx context.Context) ([]flagcache.Version, error) {
-	reply, err := s.run(ctx, s.keys, "history").StringSlice()
+	reply, err := s.run(ctx, s.allKeys(), "history").StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("read history from redis: %w", err)
 	}
@@ -68,7 +68,7 @@ func (s *Store) LoadRevision(ctx context.Context, r flagdef.Revision) (*flagcach
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("load revision from redis: %w", err)
 	}
-	keys := append([]string{s.keys[2], s.keys[0]}, s.keys[3:]...)
+	keys := append([]string{s.keys[2], s.keys[0]}, s.former...)
 	found := make([]*redis.SliceCmd, len(keys))
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, key := range keys {

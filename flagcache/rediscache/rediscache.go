@@ -11,25 +11,25 @@ import (
 	_ "embed" // the script
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/hogflags/hogflags/flagcache"
 )
 
-//go:embed store.lua
-var source string
+var (
+	//go:embed steps.lua
+	stepsSource string
+	//go:embed native.lua
+	nativeSource string
+)
 
 // Store is a [flagcache.Store], [flagcache.Watcher] and [flagcache.Pinner]. It
 // is safe for concurrent use.
 type Store struct {
-	client redis.UniversalClient
-	scope  flagcache.Scope
-	script *redis.Script
-
-	keys    []string // entry, lease, pin, and where former entries are
-	channel string
+	layout
+	former []string // the keys of former entries, after those of the layout
 }
 
 var (
@@ -48,46 +48,23 @@ func New(client redis.UniversalClient, scope flagcache.Scope) (*Store, error) {
 		return nil, fmt.Errorf("open redis store: %w", err)
 	}
 	prefix := "hogflags:{" + scope.Key() + "}:"
-	keys := []string{prefix + "entry", prefix + "lease", prefix + "pin"}
-	for i := range flagcache.MaxFormer {
-		keys = append(keys, fmt.Sprint(prefix, "former", i))
-	}
-	return &Store{
+	s := &Store{layout: layout{
 		client:  client,
 		scope:   scope.Canonical(),
-		script:  redis.NewScript(source),
-		keys:    keys,
+		script:  redis.NewScript(stepsSource + nativeSource),
+		keys:    []string{prefix + "entry", prefix + "lease", prefix + "pin"},
 		channel: prefix + "changes",
-	}, nil
-}
-
-// Scope is whose definitions these are.
-func (s *Store) Scope() flagcache.Scope { return s.scope }
-
-// Record reads everything but the document.
-func (s *Store) Record(ctx context.Context) (flagcache.Record, error) {
-	return s.step(ctx, "record")
-}
-
-// Acquire asks for the lease.
-func (s *Store) Acquire(ctx context.Context, bid flagcache.Bid, ttl time.Duration) (flagcache.Record, error) {
-	return s.step(ctx, "acquire", bid.Token, bid.Holder, bid.Seen, bid.Salt, ttl.Microseconds())
-}
-
-// Renew prolongs the lease.
-func (s *Store) Renew(ctx context.Context, claim flagcache.Claim, ttl time.Duration) (flagcache.Record, error) {
-	return s.step(ctx, "renew", claim.Token, claim.Epoch, ttl.Microseconds())
-}
-
-// Release frees the lease.
-func (s *Store) Release(ctx context.Context, claim flagcache.Claim) (flagcache.Record, error) {
-	return s.step(ctx, "release", claim.Token, claim.Epoch)
+	}}
+	for i := range flagcache.MaxFormer {
+		s.former = append(s.former, fmt.Sprint(prefix, "former", i))
+	}
+	return s, nil
 }
 
 // Save stores the entry.
 func (s *Store) Save(ctx context.Context, claim flagcache.Claim, e *flagcache.Entry) (flagcache.Record, error) {
 	args := append(observation(claim, e.Head), e.Schema, e.Project, e.Host, e.Body)
-	return s.decoded("save", s.run(ctx, s.keys, "save", args...))
+	return s.decoded("save", s.run(ctx, s.allKeys(), "save", args...))
 }
 
 // Confirm gives the stored document a newer head.
@@ -95,44 +72,7 @@ func (s *Store) Confirm(ctx context.Context, claim flagcache.Claim, h flagcache.
 	return s.step(ctx, "confirm", observation(claim, h)...)
 }
 
-// Fail records that upstream could not be read.
-func (s *Store) Fail(ctx context.Context, claim flagcache.Claim, f flagcache.Failure) (flagcache.Record, error) {
-	return s.step(ctx, "fail", claim.Token, claim.Epoch, f.Epoch, f.Seq, string(f.Cause), f.Count, micros(f.NotBefore))
-}
-
-// RequestReload asks the leader to poll now.
-func (s *Store) RequestReload(ctx context.Context) (flagcache.Record, error) {
-	return s.step(ctx, "reload")
-}
-
-// step runs one step of the script that leaves former entries alone.
-func (s *Store) step(ctx context.Context, name string, args ...any) (flagcache.Record, error) {
-	return s.decoded(name, s.run(ctx, s.keys[:3], name, args...))
-}
-
-func (s *Store) run(ctx context.Context, keys []string, name string, args ...any) *redis.Cmd {
-	if err := ctx.Err(); err != nil {
-		cmd := redis.NewCmd(ctx)
-		cmd.SetErr(err)
-		return cmd
-	}
-	return s.script.Run(ctx, s.client, keys, append([]any{s.channel, name}, args...)...)
-}
-
-func (s *Store) decoded(name string, cmd *redis.Cmd) (flagcache.Record, error) {
-	reply, err := cmd.StringSlice()
-	if err != nil {
-		return flagcache.Record{}, fmt.Errorf("%s in redis: %w", name, err)
-	}
-	rec, err := decode(reply)
-	if err != nil && !errors.Is(err, errReply) {
-		return rec, err
-	}
-	if err != nil {
-		return flagcache.Record{}, fmt.Errorf("%s in redis: %w", name, err)
-	}
-	return rec, nil
-}
+func (s *Store) allKeys() []string { return slices.Concat(s.keys, s.former) }
 
 // Load reads the entry. It is one plain command, so a client that is set up to
 // read from replicas may read an older entry there, which does no harm.

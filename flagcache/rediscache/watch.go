@@ -15,7 +15,7 @@ import (
 const silence = 10 * time.Second
 
 // Watch subscribes to the channel. It holds one connection of the client's.
-func (s *Store) Watch(ctx context.Context, hint func()) error {
+func (s *layout) Watch(ctx context.Context, hint func()) error {
 	sub := s.client.Subscribe(ctx, s.channel)
 	defer func() { _ = sub.Close() }()
 	// A read is not interrupted by a context, only by closing its connection.
