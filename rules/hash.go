@@ -28,7 +28,7 @@ func newHashPrefix(text string) hashPrefix {
 // largest dividend. The identifier is made valid and cut as the server does.
 func (p *hashPrefix) bucket(id, salt string) float64 {
 	n := len(p.text) + len(id)
-	if n+len(salt) > sha1.MaxShort || !ascii(id) {
+	if n+len(salt) > sha1.MaxShort || !isASCII(id) {
 		return p.longBucket(id, salt) // perhaps to be cut, perhaps not valid
 	}
 	// A copy of a fixed size is cheaper than one of the prefix.
@@ -49,18 +49,6 @@ func (p *hashPrefix) longBucket(id, salt string) float64 {
 	b := append(stack[:0], p.text...)
 	b = append(b, identifier(id)...)
 	return fraction(sha1.Sum(append(b, salt...)))
-}
-
-func ascii(s string) bool {
-	var all uint64
-	for ; len(s) >= 8; s = s[8:] { // the compiler makes one load of these
-		all |= uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	}
-	for i := range len(s) {
-		all |= uint64(s[i])
-	}
-	return all&0x8080808080808080 == 0
 }
 
 // holdoutPrefix is the prefix of every holdout.

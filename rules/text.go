@@ -206,6 +206,15 @@ func appendLowerASCII(b []byte, s string) []byte {
 }
 
 func hasUpperASCII(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		// What is added to the lower seven bits carries into the top one from A
+		// on, or from behind Z on.
+		x := word(s)
+		low := x &^ tops
+		if (low+ones*(0x80-'A'))&^(low+ones*(0x80-'Z'-1))&^x&tops != 0 {
+			return true
+		}
+	}
 	for i := range len(s) {
 		if c := s[i]; 'A' <= c && c <= 'Z' {
 			return true
@@ -215,10 +224,22 @@ func hasUpperASCII(s string) bool {
 }
 
 func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
+	var all uint64
+	for ; len(s) >= 8; s = s[8:] {
+		all |= word(s)
 	}
-	return true
+	for i := range len(s) {
+		all |= uint64(s[i])
+	}
+	return all&tops == 0
+}
+
+// Each byte of a word, and its top bit.
+const ones, tops = 0x0101010101010101, 0x8080808080808080
+
+// word is the first eight bytes of s. The compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

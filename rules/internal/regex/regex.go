@@ -46,6 +46,7 @@ type Pattern struct {
 // engine is what runs a pattern.
 type engine struct {
 	simple *sequence      // nil if the pattern is more than that
+	begins *opening       // nil if a match may begin anywhere
 	linear *regexp.Regexp // nil if the pattern needs backtracking
 	ascii  bool           // linear holds for ASCII subjects only
 	prog   *program       // nil if linear always does, or if the pattern is too large
@@ -80,6 +81,9 @@ func (p *Pattern) Search(s string) Result {
 		}
 		return NoMatch
 	}
+	if e.begins != nil && e.begins.refuses(s) {
+		return NoMatch
+	}
 	if e.linear != nil && (!e.ascii || isASCII(s)) {
 		if e.linear.MatchString(s) {
 			return Match
@@ -101,6 +105,7 @@ func build(pattern string) *engine {
 	if e.simple != nil {
 		return e
 	}
+	e.begins = openingOf(tree)
 	traits := traitsOf(tree)
 	if !traits.fancy {
 		// Go refuses some counted repetitions that the machine may still run.

@@ -71,6 +71,16 @@ func TestSearch(t *testing.T) {
 		{"(?m)a$", "a\n", Match},
 		{"(?m)^b", "a\nb", Match},
 		{"\\Aab\\z", "ab\n", NoMatch},
+		{"^(ada|grace)\\.\\d+", "grace.1", Match},
+		{"^(ada|grace)\\.\\d+", "linus.1", NoMatch},
+		{"^(ada|grace|)\\.?\\d*", "linus.1", Match},
+		{"^(ada|grace)+", "", NoMatch},
+		{"^(?i:k+)\\d", "\u212a1", Match},
+		{"^(?=(a))\\1(b)+", "ab", Match},
+		{"^(?:(?!a)\\w)+$", "bcd", Match},
+		{"^(?:a|^b)+c", "bac", Match},
+		{"^(?:a|^b)c+", "bc", Match},
+		{"^a{0}b+", "b", Match},
 		{"^a{1001}$", strings.Repeat("a", 1001), Match},
 		{"^a{1001}$", strings.Repeat("a", 1000), NoMatch},
 
@@ -118,6 +128,9 @@ func FuzzMachine(f *testing.F) {
 		}
 		if simple := sequenceOf(tree); simple != nil && simple.search(subject) != (got == Match) {
 			t.Fatalf("%q in %q: the machine says %v, a plain comparison disagrees", pattern, subject, got)
+		}
+		if begins := openingOf(tree); begins != nil && begins.refuses(subject) && got == Match {
+			t.Fatalf("%q in %q: the machine finds what cannot begin there", pattern, subject)
 		}
 		traits := traitsOf(tree)
 		if !traits.fancy && (!traits.unicode || isASCII(subject)) {
