@@ -64,8 +64,10 @@ func (e *evaluation) filter(f *filter) Truth {
 	t := f.whatever
 	switch {
 	case f.settled:
+	case f.kind == personFilter && (e.memory == nil || f.shared == notShared):
+		t = e.personMatch(f)
 	case f.kind == personFilter:
-		t = e.personFilter(f)
+		t = e.sharedMatch(f)
 	case f.kind == groupFilter:
 		p, state := e.groupProperty(f.detail, f.key)
 		t = e.compare(f, p, state)
@@ -80,12 +82,8 @@ func (e *evaluation) filter(f *filter) Truth {
 	return t
 }
 
-// personFilter evaluates a filter on a property of the person. Of filters that
-// ask the same, one is evaluated.
-func (e *evaluation) personFilter(f *filter) Truth {
-	if e.memory == nil || f.shared == notShared {
-		return e.personMatch(f)
-	}
+// sharedMatch is personMatch for filters that ask the same: one is evaluated.
+func (e *evaluation) sharedMatch(f *filter) Truth {
 	r := &e.memory.questions[f.shared]
 	if r.evaluation != e.memory.evaluation {
 		*r = rememberedTruth{e.memory.evaluation, e.personMatch(f)}
@@ -93,6 +91,7 @@ func (e *evaluation) personFilter(f *filter) Truth {
 	return r.outcome
 }
 
+// personMatch evaluates a filter on a property of the person.
 func (e *evaluation) personMatch(f *filter) Truth {
 	v := e.subject.PersonProperties[f.key]
 	if s, ok := v.(string); ok { // as most are
