@@ -50,7 +50,7 @@ func TestSingleFlagAllocations(t *testing.T) {
 	for _, key := range []string{"on", "variant", "child"} {
 		timed := subject
 		timed.Now = time.Now()
-		if a := set.Evaluate(key, &timed); a.Status != decided {
+		if a := set.Evaluate(key, &timed); a.Status != Decided {
 			t.Fatalf("%s: %+v, want it decided", key, a)
 		}
 		rules := testing.AllocsPerRun(1000, func() { sink = set.Evaluate(key, &timed).Value() })

@@ -3,6 +3,7 @@ package hogflags_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hogflags/hogflags"
+	"github.com/hogflags/hogflags/events"
 	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
@@ -299,7 +301,11 @@ func TestNewRefuses(t *testing.T) {
 		want   string
 	}{
 		{"no token", func(c *hogflags.Config) { c.ProjectToken = "" }, "hogflags: config: ProjectToken is empty"},
-		{"no key", func(c *hogflags.Config) { c.SecretKey = "" }, "SecretKey is empty"},
+		{"no key", func(c *hogflags.Config) { c.SecretKey, c.OnlyEvaluateLocally = "", true }, "OnlyEvaluateLocally needs definitions"},
+		{"a file and no key", func(c *hogflags.Config) { c.SecretKey, c.LastKnownGoodFile = "", "flags" }, "SecretKey is empty"},
+		{"negative timeout", func(c *hogflags.Config) { c.RemoteTimeout = -1 }, "RemoteTimeout is negative"},
+		{"share without events", func(c *hogflags.Config) { c.EventShare = 0.5 }, "EventShare is set without Events"},
+		{"share above 1", func(c *hogflags.Config) { c.EventShare, c.Events = 1.5, events.NewLogSink(slog.Default()) }, "want above 0 and at most 1"},
 		{"bad host", func(c *hogflags.Config) { c.Host = "ftp://h" }, "neither http nor https"},
 		{"too fast", func(c *hogflags.Config) { c.PollInterval = 1 }, "at least 100ms"},
 		{"bad bootstrap", func(c *hogflags.Config) { c.Bootstrap = []byte("[]") }, "use Bootstrap"},

@@ -9,20 +9,22 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hogflags/hogflags/events"
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi"
 )
 
-// Config is what a [Client] is made from. ProjectToken is required, and one of
-// SecretKey and SecretKeyFunc unless Cache only reads. It prints and marshals
-// without its key.
+// Config is what a [Client] is made from. ProjectToken is required; without
+// SecretKey, SecretKeyFunc and a Cache that only reads, the client is remote only.
+// It prints and marshals without its key.
 type Config struct {
 	// ProjectToken is the project's public token (phc_…).
 	ProjectToken string
 
 	// SecretKey is a project secret key (phs_…) or a personal API key
-	// (phx_…) that may read feature flags.
+	// (phx_…) that may read feature flags. Empty: no definitions are fetched,
+	// and PostHog is asked for every flag.
 	SecretKey string
 
 	// SecretKeyFunc gives the key for each request instead, so that a key
@@ -76,14 +78,48 @@ type Config struct {
 
 	// DefinitionsFrom is a client whose definitions this one answers from
 	// instead of keeping its own: one poller and one copy in memory, however
-	// many clients. All settings about keeping definitions are then that
-	// client's and stay zero here. Close that client last: until then this one
+	// many clients. All settings about keeping definitions, and about whom to
+	// ask, are then that client's and stay zero here. Close that client last: until then this one
 	// stays current. Nil: the client keeps its own.
 	DefinitionsFrom *Client
 
 	// TimeZone is the project's time zone, as set in PostHog. Nil: not known,
 	// and flags whose answer depends on it are inconclusive.
 	TimeZone *time.Location
+
+	// OnlyEvaluateLocally keeps every evaluation from asking PostHog: none does
+	// I/O or blocks, and what the definitions do not decide is
+	// [ErrInconclusive]. False: such flags are asked for, in one request a call.
+	OnlyEvaluateLocally bool
+
+	// RemoteTimeout bounds the request of an evaluation that asks PostHog. Zero
+	// means 3 s. A context that ends earlier wins.
+	RemoteTimeout time.Duration
+
+	// GeoIP lets PostHog take $geoip_ properties from the address that such a
+	// request comes from. False is right for a server, whose address says
+	// nothing of the person.
+	GeoIP bool
+
+	// Runtime is for subjects that name none: flags for another are not found.
+	// Zero is RuntimeServer.
+	Runtime Runtime
+
+	// EvaluationContexts are for subjects that name none: flags that are
+	// confined to others are not found. Empty: flags of all contexts.
+	EvaluationContexts []string
+
+	// Events takes the $feature_flag_called events of flags that are read. Nil:
+	// none are made. The client does not close it.
+	Events events.Sink
+
+	// EventShare is the share of persons whose events are sent, above 0 and up
+	// to 1, by their distinct id. Flags of experiments are always reported.
+	// Zero means 1.
+	EventShare float64
+
+	// Observer is told of evaluations, for metrics. Nil: nobody is.
+	Observer Observer
 
 	// HTTPClient sends the requests. Nil means a client on
 	// [http.DefaultTransport].
@@ -105,24 +141,39 @@ func (c Config) api() posthogapi.Config {
 	}
 }
 
-// upstream is PostHog and its normalized host. It is nil for a cache that only
-// reads, if there is no key.
-func (c Config) upstream() (flagcache.Upstream, string, error) {
-	if loader.Reads(c.Cache) && c.SecretKey == "" && c.SecretKeyFunc == nil {
-		if c.ProjectToken == "" {
-			return nil, "", errors.New("config: ProjectToken is empty: set it to the project's token (phc_…)")
-		}
-		host, err := posthogapi.NormalizeHost(c.Host)
-		return nil, host, err
+func (c Config) hasKey() bool { return c.SecretKey != "" || c.SecretKeyFunc != nil }
+
+// remoteOnly says that there is nothing to take definitions from.
+func (c Config) remoteOnly() bool { return !c.hasKey() && c.Cache == nil }
+
+// check finds what the packages that the Config is handed to cannot see.
+func (c Config) check() error {
+	const setKey = "set SecretKey to a project secret key (phs_…) or a personal API key (phx_…), or set SecretKeyFunc"
+	switch {
+	case c.RemoteTimeout < 0:
+		return fmt.Errorf("config: RemoteTimeout is negative: %v", c.RemoteTimeout)
+	case c.EventShare != 0 && c.Events == nil:
+		return errors.New("config: EventShare is set without Events")
+	case c.DefinitionsFrom != nil:
+		return c.checkShared()
+	case !c.hasKey() && c.Cache != nil && !loader.Reads(c.Cache):
+		return errors.New("config: SecretKey is empty, and the Cache may be the one that asks PostHog: " + setKey)
+	case !c.remoteOnly():
+		return nil
+	case c.OnlyEvaluateLocally:
+		return errors.New("config: OnlyEvaluateLocally needs definitions: " + setKey)
+	case c.PollInterval != 0 || c.LastKnownGoodFile != "" || c.Bootstrap != nil || c.KeepDefinitions || c.MaxAge != 0:
+		return errors.New("config: SecretKey is empty, so that PollInterval, LastKnownGoodFile, Bootstrap, KeepDefinitions and MaxAge have no use: " + setKey)
 	}
-	if c.SecretKey == "" && c.SecretKeyFunc == nil {
-		return nil, "", errors.New("config: SecretKey is empty: set it to a project secret key (phs_…) or a personal API key (phx_…), or set SecretKeyFunc")
+	return nil
+}
+
+// upstream is nil for a cache that only reads, if there is no key.
+func (c Config) upstream(api *posthogapi.Client) flagcache.Upstream {
+	if !c.hasKey() {
+		return nil
 	}
-	api, err := posthogapi.New(c.api())
-	if err != nil {
-		return nil, "", err
-	}
-	return flagcache.PostHog(api), api.Host(), nil
+	return flagcache.PostHog(api)
 }
 
 // view is what of a Config may be seen; the API's part hides the keys itself.
@@ -137,6 +188,9 @@ type view struct {
 	ClearOnQuota      bool              `json:"clear_on_quota"`
 	DefinitionsShared bool              `json:"definitions_shared"`
 	TimeZone          string            `json:"time_zone"`
+	LocalOnly         bool              `json:"only_evaluate_locally"`
+	RemoteTimeout     time.Duration     `json:"remote_timeout"`
+	Events            bool              `json:"events"`
 }
 
 func (c Config) view() view {
@@ -150,6 +204,9 @@ func (c Config) view() view {
 		MaxAge:            c.MaxAge,
 		ClearOnQuota:      c.OnQuotaLimited == ClearFlags,
 		DefinitionsShared: c.DefinitionsFrom != nil,
+		LocalOnly:         c.OnlyEvaluateLocally,
+		RemoteTimeout:     c.RemoteTimeout,
+		Events:            c.Events != nil,
 	}
 	if c.TimeZone != nil {
 		v.TimeZone = c.TimeZone.String()

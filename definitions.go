@@ -30,7 +30,12 @@ func (c *Client) Definitions() (Definitions, error) {
 // Rules is what evaluations answer from, for code that evaluates by itself:
 // nothing is asked of PostHog, and nothing reported. It is nil until there are
 // definitions, and does not block.
-func (c *Client) Rules() *rules.Set { return c.loader.Rules() }
+func (c *Client) Rules() *rules.Set {
+	if c.loader == nil {
+		return nil
+	}
+	return c.loader.Rules()
+}
 
 // ProjectToken is the token of the project whose flags the client answers for.
 func (c *Client) ProjectToken() string { return c.project }

@@ -41,7 +41,7 @@ func TestEvaluations(t *testing.T) {
 		"no such flag": {row{}, hogflags.ErrFlagNotFound},
 	}
 	for key, tt := range tests {
-		got := row{e.IsEnabled(key), e.Variant(key), e.Value(key), e.Reason(key).String(), string(e.Payload(key)), e.Answer(key).Status}
+		got := row{e.IsEnabled(key), e.Variant(key), e.Value(key), e.Reason(key), string(e.Payload(key)), e.Answer(key).Status()}
 		if diff := cmp.Diff(got, tt.want); diff != "" {
 			t.Errorf("%s (-got +want):\n%s", key, diff)
 		}
@@ -49,7 +49,7 @@ func TestEvaluations(t *testing.T) {
 			t.Errorf("%s: Err = %v, want %v", key, err, tt.err)
 		}
 	}
-	if a := e.Answer("beta"); a.Key() != "beta" || a.ID() != 1 || a.Version() != 3 || a.ConditionIndex != 0 {
+	if a := e.Answer("beta"); a.Key() != "beta" || a.ID() != 1 || a.Version() != 3 || a.ConditionIndex() != 0 {
 		t.Errorf("answer of beta: %+v", a)
 	}
 

@@ -107,7 +107,7 @@ func ExampleInconclusiveError() {
 
 	// The flag asks for the person's plan, which PostHog may know, and which
 	// the caller has not given.
-	_, err := client.GetFeatureFlag(ctx, "beta", hogflags.Subject{DistinctID: "user-1"})
+	_, err := client.GetFeatureFlag(ctx, "beta", hogflags.Subject{DistinctID: "user-1"}, hogflags.OnlyEvaluateLocally())
 	if e, ok := errors.AsType[*hogflags.InconclusiveError](err); ok {
 		fmt.Println(e.Missing[0])
 	}

@@ -39,6 +39,8 @@ func newServer(t *testing.T) *posthogtest.Server {
 	return srv
 }
 
+// newClient makes a client that evaluates locally only, unless change lets it
+// ask.
 func newClient(t *testing.T, srv *posthogtest.Server, change func(*hogflags.Config)) *hogflags.Client {
 	t.Helper()
 	cfg := hogflags.Config{
@@ -46,6 +48,8 @@ func newClient(t *testing.T, srv *posthogtest.Server, change func(*hogflags.Conf
 		SecretKey:    posthogtest.SecretKey,
 		Host:         srv.URL,
 		HTTPClient:   srv.Client(),
+
+		OnlyEvaluateLocally: true,
 	}
 	if change != nil {
 		change(&cfg)

@@ -69,6 +69,7 @@ func TestKeyNeverLeaks(t *testing.T) {
 				c := newClient(t, srv, func(cfg *hogflags.Config) {
 					cfg.SecretKey = secret
 					cfg.LastKnownGoodFile = path
+					cfg.OnlyEvaluateLocally = false
 					cfg.Logger = slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 				})
 				err := c.ReloadFeatureFlags(t.Context())

@@ -12,6 +12,10 @@ type Flag struct {
 	Deleted       bool
 	HasExperiment bool
 
+	// ExperimentKnown says that the document tells whether there is an
+	// experiment; older servers do not.
+	ExperimentKnown bool
+
 	// Continuity is ensure_experience_continuity: the server may hash another
 	// identifier than the distinct id, one that it has stored.
 	Continuity bool
@@ -124,6 +128,7 @@ func (d *decoder) flag() Flag {
 		case "deleted":
 			f.Deleted = d.boolean("deleted")
 		case "has_experiment":
+			f.ExperimentKnown = kindOf(d.peek()) != Null
 			f.HasExperiment = d.boolean("has_experiment")
 		case "ensure_experience_continuity":
 			f.Continuity = d.boolean("ensure_experience_continuity")

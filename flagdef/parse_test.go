@@ -49,7 +49,7 @@ func TestParse(t *testing.T) {
 	}`)
 	want := &flagdef.Definitions{
 		Flags: []flagdef.Flag{{
-			Key: "beta", ID: 7, Version: 3, Active: true, HasExperiment: true, ByDevice: true,
+			Key: "beta", ID: 7, Version: 3, Active: true, HasExperiment: true, ExperimentKnown: true, ByDevice: true,
 			Runtime: "server", Contexts: []string{"web"}, MatchAll: true, Aggregation: 1,
 			FeatureEnrollment: true, EarlyExit: true,
 			Holdout:  &flagdef.Holdout{ID: 5, Percentage: 10.5},

@@ -81,6 +81,7 @@ func (k *keeper) acceptLocked(doc document) (before error) {
 func (k *keeper) settleLocked() (before error) {
 	before = k.cause
 	k.cause, k.busy = nil, false
+	k.refreshed.Add(1)
 	return before
 }
 

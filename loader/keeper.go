@@ -46,15 +46,16 @@ var errUnconfirmed = errors.New("upstream has not answered yet")
 // keeper parses, compiles, swaps, and keeps the books. It does not know who
 // feeds it.
 type keeper struct {
-	rules    atomic.Pointer[rules.Set] // of the document held
-	serving  atomic.Pointer[serving]   // what is made of them
-	ready    chan struct{}             // closed with the first rules
-	timeZone *time.Location
-	keep     bool          // the document's bytes
-	maxAge   time.Duration // zero: none
-	onQuota  QuotaPolicy
-	log      *slog.Logger
-	file     lastKnownGood
+	rules     atomic.Pointer[rules.Set] // of the document held
+	serving   atomic.Pointer[serving]   // what is made of them
+	ready     chan struct{}             // closed with the first rules
+	refreshed atomic.Uint64             // how often a good answer came
+	timeZone  *time.Location
+	keep      bool          // the document's bytes
+	maxAge    time.Duration // zero: none
+	onQuota   QuotaPolicy
+	log       *slog.Logger
+	file      lastKnownGood
 
 	// Only the feeder's goroutine uses these.
 	prints  fingerprints

@@ -189,6 +189,10 @@ func (l *Loader) Rules() *rules.Set { return l.keeper.current() }
 // while there is none, and always without [Config.KeepDefinitions].
 func (l *Loader) Definitions() (Definitions, bool) { return l.keeper.definitions() }
 
+// Refreshes counts the good answers so far, new definitions and confirmed ones.
+// It does not block.
+func (l *Loader) Refreshes() uint64 { return l.keeper.refreshed.Load() }
+
 // Status says what the loader holds and how fresh it is.
 func (l *Loader) Status() Status {
 	s := l.keeper.status(time.Now())

@@ -34,8 +34,9 @@ type Client struct {
 	http    http.Client
 	timeout time.Duration
 	maxBody int64
-	legacy  atomic.Bool  // the legacy path is the one that answers
-	size    atomic.Int64 // of the last document
+	legacy  atomic.Bool            // the legacy path is the one that answers
+	size    atomic.Int64           // of the last document
+	lastKey atomic.Pointer[string] // what an answer to a request without it must not show either
 }
 
 // New makes a client. It sends nothing.
@@ -64,6 +65,10 @@ func New(cfg Config) (*Client, error) {
 		c.maxBody = DefaultMaxBodyBytes
 	}
 	c.maxBody = min(c.maxBody, math.MaxInt64-1) // one more is read, to see the excess
+	if cfg.SecretKeyFunc == nil {
+		key := strings.TrimSpace(cfg.SecretKey)
+		c.lastKey.Store(&key)
+	}
 	// net/http would take the key along to another port or a subdomain.
 	c.http.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		// A POST that becomes a GET gets an answer to a question that was not asked.
@@ -112,7 +117,7 @@ func (c *Client) Definitions(ctx context.Context, etag string) (Definitions, err
 func (c *Client) definitions(ctx context.Context, etag string) (Definitions, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	key, err := c.key(bounded)
+	key, err := c.secret(bounded)
 	if err != nil {
 		return Definitions{}, err
 	}
@@ -132,6 +137,15 @@ func (c *Client) definitions(ctx context.Context, etag string) (Definitions, err
 		}
 	}
 	return d, withoutKey(c.inTime(ctx, err), key)
+}
+
+// secret is the key to send.
+func (c *Client) secret(ctx context.Context) (string, error) {
+	key, err := c.key(ctx)
+	if err == nil {
+		c.lastKey.Store(&key)
+	}
+	return key, err
 }
 
 // inTime says so in err if it was the client's own limit that ended a call.

@@ -137,6 +137,15 @@ func (c *Client) flags(ctx context.Context, req FlagsRequest) (Flags, error) {
 	return f, c.inTime(ctx, err)
 }
 
+// knownKey is the key that was used last, for who knows it to be: a proxy may
+// put it into a page of its own.
+func (c *Client) knownKey() string {
+	if key := c.lastKey.Load(); key != nil {
+		return *key
+	}
+	return ""
+}
+
 func (c *Client) postFlags(ctx context.Context, body []byte) (Flags, error) {
 	req, err := newRequest(ctx, http.MethodPost, c.host+flagsPath, bytes.NewReader(body))
 	if err != nil {
@@ -149,7 +158,7 @@ func (c *Client) postFlags(ctx context.Context, body []byte) (Flags, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return Flags{}, refusal(resp, "")
+		return Flags{}, refusal(resp, c.knownKey())
 	}
 	answer, err := c.readAnswer(resp, 0)
 	if err != nil {
@@ -157,7 +166,7 @@ func (c *Client) postFlags(ctx context.Context, body []byte) (Flags, error) {
 	}
 	f, err := parseFlags(answer)
 	if err != nil {
-		fail := newStatusError(resp, answer, "", time.Now())
+		fail := newStatusError(resp, answer, c.knownKey(), time.Now())
 		fail.Kind, fail.Detail = NotPostHog, err.Error()+": "+fail.Detail
 		return Flags{}, fail
 	}

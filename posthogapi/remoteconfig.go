@@ -19,7 +19,7 @@ import (
 func (c *Client) RemoteConfig(ctx context.Context, flag string) (json.RawMessage, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	key, err := c.key(bounded)
+	key, err := c.secret(bounded)
 	if err != nil {
 		return nil, fmt.Errorf("fetch remote config: %w", err)
 	}

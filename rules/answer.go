@@ -65,6 +65,9 @@ type Answer struct {
 	key   string // if there is no such flag
 }
 
+// Absent is the answer for a key that no definitions have.
+func Absent(key string) Answer { return Answer{key: key, ConditionIndex: -1} }
+
 // Key is the flag's key, also of a flag that was not found.
 func (a Answer) Key() string {
 	if a.flag == nil {
@@ -147,3 +150,7 @@ func (a Answer) Version() int64 {
 
 // HasExperiment reports whether the flag belongs to a live experiment.
 func (a Answer) HasExperiment() bool { return a.flag != nil && a.flag.hasExperiment }
+
+// ExperimentKnown reports whether the definitions tell if the flag belongs to a
+// live experiment.
+func (a Answer) ExperimentKnown() bool { return a.flag != nil && a.flag.experimentKnown }

@@ -48,6 +48,8 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 			flags:    make([]flag, 0, len(defs.Flags)),
 			byKey:    make(map[string]int32, len(defs.Flags)),
 			problems: defs.Problems,
+
+			minimalEvents: defs.MinimalFlagCalledEvents,
 		},
 		defs:     defs,
 		zone:     opts.TimeZone,
@@ -94,7 +96,7 @@ func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 		key: f.key, prefix: newHashPrefix(f.key + "."), id: def.ID, version: def.Version,
 		runtime: def.Runtime, contexts: def.Contexts, matchAll: def.MatchAll,
 		active: def.Active, deleted: def.Deleted, encrypted: def.EncryptedPayloads,
-		hasExperiment: def.HasExperiment, earlyExit: def.EarlyExit, byDevice: def.ByDevice,
+		hasExperiment: def.HasExperiment, experimentKnown: def.ExperimentKnown, earlyExit: def.EarlyExit, byDevice: def.ByDevice,
 		continuity: def.Continuity, target: -1, problem: f.problem,
 	}
 	f.unrestricted = !f.deleted && f.runtime != "server" && f.runtime != "client" && len(f.contexts) == 0

@@ -29,24 +29,26 @@ type Set struct {
 	scratch       sync.Pool // of *scratch
 	problems      []*flagdef.Problem
 	withheld      *Missing // not nil: no flag is decided, for want of this
+	minimalEvents bool
 }
 
 // flag is one compiled flag.
 type flag struct {
-	key           string
-	prefix        hashPrefix
-	id, version   int64
-	runtime       string
-	contexts      []string
-	matchAll      bool
-	active        bool
-	deleted       bool
-	unrestricted  bool // for every runtime and context, and not deleted
-	encrypted     bool
-	hasExperiment bool
-	earlyExit     bool
-	byDevice      bool
-	continuity    bool
+	key             string
+	prefix          hashPrefix
+	id, version     int64
+	runtime         string
+	contexts        []string
+	matchAll        bool
+	active          bool
+	deleted         bool
+	unrestricted    bool // for every runtime and context, and not deleted
+	encrypted       bool
+	hasExperiment   bool
+	experimentKnown bool
+	earlyExit       bool
+	byDevice        bool
+	continuity      bool
 
 	broken bool // it may lack a dependency at the server, which makes it off
 	heavy  bool // evaluating it without remembering results could be slow
@@ -115,13 +117,23 @@ func (s *Set) Keys() []string {
 	return keys
 }
 
+// Has reports whether there is a flag of that key, for whatever runtime and
+// contexts.
+func (s *Set) Has(key string) bool {
+	_, ok := s.byKey[key]
+	return ok
+}
+
+// MinimalFlagCalledEvents reports whether the server asks for the slim form of
+// $feature_flag_called.
+func (s *Set) MinimalFlagCalledEvents() bool { return s.minimalEvents }
+
 // Evaluate answers for one flag. It allocates nothing for a flag that is
 // decided, unless a property's text has to be made.
 func (s *Set) Evaluate(key string, subject *Subject) (a Answer) {
 	i, ok := s.byKey[key]
 	if !ok {
-		a.key, a.ConditionIndex = key, -1
-		return a
+		return Absent(key)
 	}
 	e := evaluation{set: s, subject: subject}
 	f := &s.flags[i]

@@ -18,6 +18,11 @@ type Subject struct {
 	// a non-empty string in PersonProperties["$device_id"] takes its place.
 	DeviceID string
 
+	// AnonDistinctID is the distinct id that the person had before signing in. It
+	// is for PostHog, which stores it for flags with experience continuity when
+	// it is asked; local evaluation does not use it.
+	AnonDistinctID string
+
 	// Groups maps a group type to the subject's group key, a string or a
 	// number. The subject is in these groups and in no others.
 	Groups map[string]any

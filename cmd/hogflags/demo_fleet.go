@@ -55,7 +55,7 @@ func startDemoFleet(ctx context.Context, server *posthogtest.Server) (*demoFleet
 		}
 		client, err := hogflags.New(ctx, hogflags.Config{
 			Host: server.URL, ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey,
-			HTTPClient: server.Client(), Cache: cache,
+			HTTPClient: server.Client(), Cache: cache, OnlyEvaluateLocally: true,
 		})
 		if err != nil {
 			f.close()

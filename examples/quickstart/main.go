@@ -24,11 +24,12 @@ func main() {
 	}
 	defer client.Close()
 	if err := client.WaitUntilReady(ctx); err != nil {
-		log.Print(err) // calls get ErrNotReady until there are definitions
+		log.Print(err) // until there are definitions, calls ask PostHog
 	}
 
 	ada := hogflags.Subject{DistinctID: "ada"}
-	fmt.Println(client.IsFeatureEnabled(ctx, "pro-export", ada))
+	fmt.Println(client.IsFeatureEnabled(ctx, "pro-export", ada, hogflags.OnlyEvaluateLocally()))
+	fmt.Println(client.IsFeatureEnabled(ctx, "pro-export", ada)) // asks PostHog
 	ada.PersonProperties = map[string]any{"plan": "pro"}
 	fmt.Println(client.IsFeatureEnabled(ctx, "pro-export", ada))
 }

@@ -26,6 +26,7 @@ const definitions = `{"flags": [{"key": "pro-export", "active": true, "filters":
 	{"properties": [{"key": "plan", "type": "person", "operator": "exact", "value": ["pro"]}]}]}}]}`
 
 const want = `false flag "pro-export" cannot be decided locally: missing person property plan
+false <nil>
 true <nil>
 `
 

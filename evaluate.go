@@ -1,0 +1,211 @@
+package hogflags
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+
+	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/resolve"
+	"github.com/hogflags/hogflags/rules"
+)
+
+// EvaluateFlags answers for every flag at once, or those of [FlagKeys], from one
+// state of the definitions. What these leave open it asks PostHog, in one
+// request, unless it is confined to local evaluation; only then does it block,
+// until ctx ends or [Config.RemoteTimeout] has passed.
+//
+// The snapshot is usable also with an error: it has what was decided locally.
+// The error is that of the request, or [ErrNotReady] from a local evaluation.
+// Flags that are not decided are in the snapshot as such.
+func (c *Client) EvaluateFlags(ctx context.Context, subject Subject, opts ...EvaluateOption) (Evaluations, error) {
+	set := c.settings(opts)
+	s := c.subject(ctx, &subject)
+	defer c.release(s)
+	shared := scopeOf(ctx).entry(s, set.geoIP)
+	if before, ok := shared.snapshot(set); ok {
+		return before.evaluations, before.err
+	}
+	q := c.question(s, set)
+	if q.Set == nil && set.localOnly {
+		return Evaluations{}, c.notReady()
+	}
+	q.Known = shared.known()
+	answers, err := c.resolver.Flags(ctx, &q, set.keys)
+	if err != nil {
+		err = c.remoteError(err)
+	}
+	shared.remember(answers...)
+	c.count(answers)
+	e := newSnapshot(answers, err)
+	if !set.silent {
+		e.exposures = &exposures{
+			client: c, ctx: ctx, set: q.Set,
+			subject: Subject{DistinctID: s.DistinctID, DeviceID: s.DeviceID, Groups: maps.Clone(s.Groups)},
+		}
+	}
+	out := Evaluations{e}
+	shared.keep(set, out, err)
+	return out, err
+}
+
+// GetFeatureFlag answers for one flag: false, true (on without a variant) or
+// the variant's key, a string. What the definitions leave open it asks PostHog;
+// only then does it block, as [Client.EvaluateFlags] does. The error is
+// [ErrInconclusive], [ErrFlagNotFound] or [ErrNotReady], and the value then nil.
+func (c *Client) GetFeatureFlag(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (any, error) {
+	a, err := c.evaluate(ctx, key, &subject, opts, true)
+	if err != nil {
+		return nil, err
+	}
+	return a.Value(), nil
+}
+
+// IsFeatureEnabled reports whether a flag is on for the subject, with whatever
+// variant. It is false with an error; blocking and errors are those of
+// [Client.GetFeatureFlag].
+func (c *Client) IsFeatureEnabled(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (bool, error) {
+	a, err := c.evaluate(ctx, key, &subject, opts, true)
+	return a.Enabled(), err
+}
+
+// GetFeatureFlagResult is [Client.GetFeatureFlag] with everything that is known:
+// value, variant, payload, reason.
+func (c *Client) GetFeatureFlagResult(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (Answer, error) {
+	return c.evaluate(ctx, key, &subject, opts, true)
+}
+
+// GetFeatureFlagPayload gives the payload of the value that a flag has for the
+// subject, as [Evaluations.Payload] does; nil if it has none. It reports no
+// event. Blocking and errors are those of [Client.GetFeatureFlag].
+func (c *Client) GetFeatureFlagPayload(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (json.RawMessage, error) {
+	a, err := c.evaluate(ctx, key, &subject, opts, false)
+	if err != nil {
+		return nil, err
+	}
+	return a.Payload(), payloadErr(&a)
+}
+
+// GetAllFlags gives the value of every flag that is decided, also of those that
+// are off, and reports no events. The error is that of [Client.EvaluateFlags],
+// and the map is usable also with it.
+func (c *Client) GetAllFlags(ctx context.Context, subject Subject, opts ...EvaluateOption) (map[string]any, error) {
+	e, err := c.EvaluateFlags(ctx, subject, opts...)
+	return e.values(), err
+}
+
+// GetAllFlagsAndPayloads is [Client.GetAllFlags] with the payloads of the values
+// that have one.
+func (c *Client) GetAllFlagsAndPayloads(ctx context.Context, subject Subject, opts ...EvaluateOption) (values map[string]any, payloads map[string]json.RawMessage, err error) {
+	e, err := c.EvaluateFlags(ctx, subject, opts...)
+	return e.values(), e.payloads(), err
+}
+
+// evaluate answers for one flag. A flag that is decided locally costs no
+// allocation.
+func (c *Client) evaluate(ctx context.Context, key string, subject *Subject, opts []EvaluateOption, read bool) (Answer, error) {
+	set := c.settings(opts)
+	s := c.subject(ctx, subject)
+	defer c.release(s)
+	q := c.question(s, set)
+	if q.Set == nil && set.localOnly {
+		return Answer{}, c.notReady()
+	}
+	local, open := c.resolver.Flag(&q, key)
+	a := resolve.Local(local)
+	if open && !set.localOnly {
+		a = c.ask(ctx, q, local, set)
+	}
+	if c.observer != nil {
+		c.observer.Evaluated(outcomeOf(&a), 1)
+	}
+	if read && !set.silent {
+		c.reportFlag(ctx, s, q.Set, &a)
+	}
+	return a, errOf(&a)
+}
+
+// ask is apart from evaluate, which must not allocate.
+func (c *Client) ask(ctx context.Context, q resolve.Question, local rules.Answer, set settings) Answer {
+	shared := scopeOf(ctx).entry(q.Subject, set.geoIP)
+	q.Known = shared.known()
+	a, err := c.resolver.Ask(ctx, &q, local)
+	if q.Set == nil && err != nil {
+		a = resolve.Unanswered(local.Key(), c.remoteError(err))
+	}
+	shared.remember(a)
+	return a
+}
+
+// subject is a copy that the evaluation may work with, completed from the
+// client's settings and the request's context.
+func (c *Client) subject(ctx context.Context, from *Subject) *Subject {
+	s, _ := c.subjects.Get().(*Subject)
+	if s == nil {
+		s = new(Subject)
+	}
+	*s = *from
+	if s.DistinctID == "" {
+		s.DistinctID = requestContextOf(ctx).DistinctID
+	}
+	if s.Runtime == 0 {
+		s.Runtime = c.runtime
+	}
+	if len(s.Contexts) == 0 {
+		s.Contexts = c.contexts
+	}
+	return s
+}
+
+func (c *Client) release(s *Subject) {
+	*s = Subject{} // the pool must not keep the caller's maps alive
+	c.subjects.Put(s)
+}
+
+func (c *Client) question(s *Subject, set settings) resolve.Question {
+	q := resolve.Question{Subject: s, LocalOnly: set.localOnly, GeoIP: set.geoIP}
+	if c.loader != nil {
+		q.Set, q.Refresh = c.loader.Rules(), c.loader.Refreshes()
+	}
+	return q
+}
+
+// remoteError adds why there were no definitions, if that is why PostHog was
+// asked.
+func (c *Client) remoteError(err error) error {
+	if c.loader == nil || c.Rules() != nil {
+		return err
+	}
+	return fmt.Errorf("%w, and PostHog was asked in vain: %w", c.notReady(), err)
+}
+
+func (c *Client) notReady() error {
+	if c.loader == nil {
+		return fmt.Errorf("%w: %w", ErrNotReady, ErrRemoteOnly)
+	}
+	if cause := c.loader.Status().Cause; cause != nil {
+		return fmt.Errorf("%w: %w", ErrNotReady, cause)
+	}
+	return ErrNotReady
+}
+
+// GetRemoteConfigPayload asks PostHog for the payload of a remote config flag,
+// decrypted by PostHog if it is encrypted; nil if it has none. It blocks for a
+// request each time, and needs a key. The error is [ErrFlagNotFound] for a flag
+// that does not exist.
+func (c *Client) GetRemoteConfigPayload(ctx context.Context, key string) (json.RawMessage, error) {
+	payload, err := c.api.RemoteConfig(ctx, key)
+	if isUnknownFlag(err) {
+		return nil, fmt.Errorf("%w: %q: %w", ErrFlagNotFound, key, err)
+	}
+	return payload, err
+}
+
+// isUnknownFlag reports whether PostHog said that there is no such flag.
+func isUnknownFlag(err error) bool {
+	se, ok := errors.AsType[*posthogapi.StatusError](err)
+	return ok && se.StatusCode == http.StatusNotFound && se.PostHog
+}

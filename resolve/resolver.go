@@ -1,0 +1,350 @@
+package resolve
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/rules"
+)
+
+// DefaultTimeout bounds a remote evaluation when [Config.Timeout] is zero.
+const DefaultTimeout = 3 * time.Second
+
+var (
+	// ErrQuotaLimited is returned when PostHog answers for no flag because the
+	// project has used up its flag requests.
+	ErrQuotaLimited = errors.New("the project has used up its feature flag requests")
+
+	// ErrFailed is the cause of an inconclusive flag that PostHog tried to
+	// evaluate and could not.
+	ErrFailed = errors.New("PostHog could not evaluate the flag")
+)
+
+// Remote has PostHog evaluate flags: a [posthogapi.Client].
+type Remote interface {
+	Flags(context.Context, posthogapi.FlagsRequest) (posthogapi.Flags, error)
+}
+
+// Config is what a [Resolver] is made from.
+type Config struct {
+	// Remote is asked for what is not decided locally. Required.
+	Remote Remote
+
+	// Timeout bounds a remote evaluation, with its retry. Zero means
+	// [DefaultTimeout]. A context that ends earlier wins.
+	Timeout time.Duration
+
+	// Observe is called after each remote evaluation, and for each that the
+	// circuit breaker held back. It must return soon. Nil: not called.
+	Observe func(Request)
+}
+
+// Cause is why PostHog is asked.
+type Cause uint8
+
+// The causes, for a request the first that applies.
+const (
+	NoDefinitions    Cause = iota // there are none to evaluate with
+	UndecidedLocally              // a flag is inconclusive
+	UnknownLocally                // a key is not in the definitions
+)
+
+var causeNames = [...]string{"no_definitions", "inconclusive", "unknown_key"}
+
+// String is "no_definitions", "inconclusive" or "unknown_key".
+func (c Cause) String() string { return causeNames[c] }
+
+// Request is one remote evaluation.
+type Request struct {
+	Cause    Cause
+	Keys     int           // how many flags were asked for; 0: all
+	Decided  int           // how many of them PostHog decided
+	Duration time.Duration // 0 if nothing was sent
+	Err      error         // nil, or why there is no answer; [ErrCircuitOpen] if nothing was sent
+}
+
+// Resolver answers for flags. It is safe for concurrent use and starts no
+// goroutine.
+type Resolver struct {
+	remote  Remote
+	timeout time.Duration
+	observe func(Request)
+	breaker breaker
+	unknown unknown
+}
+
+// New makes a resolver. It sends nothing.
+func New(cfg Config) *Resolver {
+	return &Resolver{remote: cfg.Remote, timeout: cmp.Or(cfg.Timeout, DefaultTimeout), observe: cfg.Observe}
+}
+
+// Question is whom an evaluation is about, and what it may use.
+type Question struct {
+	// Set is what to evaluate with; nil: nothing, PostHog is asked for all.
+	Set *rules.Set
+
+	// Refresh tells one state of the definitions from the next: a key that
+	// neither side knew is asked again when it changes.
+	Refresh uint64
+
+	// Subject is whom it is about. Its Now, if zero, is the current time. It
+	// must not be used by others meanwhile.
+	Subject *rules.Subject
+
+	LocalOnly bool // [Resolver.Flags] does not ask PostHog
+	GeoIP     bool // PostHog may take properties from the address of the request
+
+	// Known are answers that PostHog gave about this subject a moment ago: it
+	// is not asked for them again. Nil: none.
+	Known func(key string) (Answer, bool)
+}
+
+// Flag answers for one flag from the definitions. open reports whether PostHog
+// may know better: then [Resolver.Ask] can be called. It allocates nothing for a
+// flag that is decided, and does not block.
+func (r *Resolver) Flag(q *Question, key string) (local rules.Answer, open bool) {
+	if q.Set == nil {
+		return rules.Absent(key), true
+	}
+	local = evaluate(q.Set, key, q.Subject)
+	return local, r.open(q, key, &local)
+}
+
+// Ask has PostHog answer for a flag that [Resolver.Flag] left open. The error is
+// that of the remote evaluation; what a good one leaves open is in the answer.
+func (r *Resolver) Ask(ctx context.Context, q *Question, local rules.Answer) (Answer, error) {
+	if a, ok := q.known(local.Key()); ok {
+		return a, a.Cause()
+	}
+	answers := []Answer{{local: local}}
+	err := r.ask(ctx, q, causeOf(q, answers), answers)
+	return answers[0], err
+}
+
+// Flags answers for the flags of the given keys, for every flag if keys is nil,
+// from one state of the definitions. The answers come in the order of the keys
+// or the definitions. The error is that of the remote evaluation, of which there
+// is one at most: nil if there was none or it succeeded. With an error there are
+// still all answers that were decided locally.
+func (r *Resolver) Flags(ctx context.Context, q *Question, keys []string) ([]Answer, error) {
+	if q.Set == nil && keys == nil {
+		if q.LocalOnly {
+			return nil, nil
+		}
+		return r.askAll(ctx, q)
+	}
+	if q.Subject.Now.IsZero() {
+		q.Subject.Now = time.Now() // one moment for all
+		defer func() { q.Subject.Now = time.Time{} }()
+	}
+	answers, open := r.locally(q, keys)
+	if len(open) == 0 || q.LocalOnly {
+		return answers, nil
+	}
+	asked := make([]Answer, 0, len(open))
+	for _, i := range open {
+		if a, ok := q.known(answers[i].Key()); ok {
+			answers[i] = a
+		} else {
+			asked = append(asked, answers[i])
+		}
+	}
+	if len(asked) == 0 {
+		return answers, nil
+	}
+	err := r.ask(ctx, q, causeOf(q, asked), asked)
+	byKey := make(map[string]Answer, len(asked))
+	for _, a := range asked {
+		byKey[a.Key()] = a
+	}
+	for _, i := range open {
+		if a, ok := byKey[answers[i].Key()]; ok {
+			answers[i] = a
+		}
+	}
+	return answers, err
+}
+
+// locally evaluates with the definitions, and lists the answers that they leave
+// open.
+func (r *Resolver) locally(q *Question, keys []string) (answers []Answer, open []int) {
+	if keys != nil {
+		answers = make([]Answer, len(keys))
+		for i, key := range keys {
+			if q.Set == nil {
+				answers[i].local = rules.Absent(key)
+				open = append(open, i)
+				continue
+			}
+			a := &answers[i].local
+			*a = evaluate(q.Set, key, q.Subject)
+			if r.open(q, key, a) {
+				open = append(open, i)
+			}
+		}
+		return answers, open
+	}
+	all := q.Set.EvaluateAll(make([]rules.Answer, 0, q.Set.Len()), q.Subject)
+	answers = make([]Answer, len(all))
+	for i := range all {
+		answers[i].local = all[i]
+		if all[i].Status == rules.Inconclusive {
+			open = append(open, i)
+		}
+	}
+	return answers, open
+}
+
+// open reports whether PostHog may know better: it knows more of the subject,
+// and flags that the definitions leave out. A flag that the definitions have
+// and that is not for the subject's runtime or contexts is not there either.
+func (r *Resolver) open(q *Question, key string, a *rules.Answer) bool {
+	switch a.Status {
+	case rules.Decided:
+		return false
+	case rules.Inconclusive:
+		return true
+	}
+	return !q.Set.Has(key) && !r.unknown.has(q.Refresh, key)
+}
+
+func (q *Question) known(key string) (Answer, bool) {
+	if q.Known == nil {
+		return Answer{}, false
+	}
+	return q.Known(key)
+}
+
+func causeOf(q *Question, asked []Answer) Cause {
+	if q.Set == nil {
+		return NoDefinitions
+	}
+	for i := range asked {
+		if asked[i].local.Status == rules.Inconclusive {
+			return UndecidedLocally
+		}
+	}
+	return UnknownLocally
+}
+
+// ask asks PostHog about the answers that are open, and completes them.
+func (r *Resolver) ask(ctx context.Context, q *Question, cause Cause, answers []Answer) error {
+	keys := make([]string, len(answers))
+	for i := range answers {
+		keys[i] = answers[i].local.Key()
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	response, sent, err := r.send(ctx, q, keys)
+	for i := range answers {
+		a := &answers[i]
+		key := a.local.Key()
+		a.remote = &remote{flag: posthogapi.Flag{Key: key, ConditionIndex: -1}, response: response, err: err}
+		if err != nil {
+			continue
+		}
+		flag, ok := response.Flags[key]
+		switch {
+		case ok:
+			a.remote.set(flag)
+		case response.Errors && a.local.Status == rules.Inconclusive:
+			a.remote.err = ErrFailed
+		case q.Set != nil && !response.Errors && a.local.Status == rules.NotFound:
+			r.unknown.add(q.Refresh, key)
+		}
+	}
+	r.report(sent, cause, keys, answers)
+	return err
+}
+
+// askAll asks PostHog about every flag.
+func (r *Resolver) askAll(ctx context.Context, q *Question) ([]Answer, error) {
+	response, sent, err := r.send(ctx, q, nil)
+	var answers []Answer
+	if err == nil {
+		for _, key := range slices.Sorted(maps.Keys(response.Flags)) {
+			of := &remote{response: response}
+			of.set(response.Flags[key])
+			answers = append(answers, Answer{local: rules.Absent(key), remote: of})
+		}
+	}
+	r.report(sent, NoDefinitions, nil, answers)
+	return answers, err
+}
+
+func (r *remote) set(flag posthogapi.Flag) {
+	r.flag, r.found = flag, !flag.Failed
+	if flag.Failed {
+		r.err = ErrFailed
+		if why := cmp.Or(flag.Description, flag.Reason); why != "" {
+			r.err = fmt.Errorf("%w: %s", ErrFailed, why)
+		}
+	}
+}
+
+// report tells the observer of a request.
+func (r *Resolver) report(sent Request, cause Cause, keys []string, answers []Answer) {
+	if r.observe == nil {
+		return
+	}
+	sent.Cause, sent.Keys = cause, len(keys)
+	for i := range answers {
+		if answers[i].decidedRemotely() {
+			sent.Decided++
+		}
+	}
+	r.observe(sent)
+}
+
+// send makes the one request, if the breaker lets it. The response is nil with
+// an error.
+func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posthogapi.Flags, Request, error) {
+	start := time.Now()
+	if err := r.breaker.allow(start); err != nil {
+		return nil, Request{Err: err}, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	response, err := r.remote.Flags(bounded, request(q, keys))
+	end := time.Now()
+	switch {
+	case err == nil && response.QuotaLimited:
+		err = ErrQuotaLimited
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		err = fmt.Errorf("no answer within %v: %w", r.timeout, err)
+	}
+	r.breaker.done(end, err)
+	sent := Request{Duration: end.Sub(start), Err: err}
+	if err != nil {
+		return nil, sent, err
+	}
+	return &response, sent, nil
+}
+
+func request(q *Question, keys []string) posthogapi.FlagsRequest {
+	s := q.Subject
+	req := posthogapi.FlagsRequest{
+		DistinctID:       s.DistinctID,
+		DeviceID:         s.DeviceID,
+		AnonDistinctID:   s.AnonDistinctID,
+		Groups:           s.Groups,
+		PersonProperties: s.PersonProperties,
+		GroupProperties:  s.GroupProperties,
+		Keys:             keys,
+		Contexts:         s.Contexts,
+		DisableGeoIP:     !q.GeoIP,
+	}
+	switch s.Runtime {
+	case rules.RuntimeServer:
+		req.Runtime = posthogapi.RuntimeServer
+	case rules.RuntimeClient:
+		req.Runtime = posthogapi.RuntimeClient
+	}
+	return req
+}

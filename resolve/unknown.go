@@ -1,0 +1,35 @@
+package resolve
+
+import "sync"
+
+// maxUnknown bounds the keys that are remembered: they may come from outside.
+const maxUnknown = 10_000
+
+// unknown remembers the keys that neither the definitions nor PostHog knew,
+// until the definitions are refreshed.
+type unknown struct {
+	mu      sync.RWMutex
+	refresh uint64
+	keys    map[string]struct{}
+}
+
+func (u *unknown) has(refresh uint64, key string) bool {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	_, ok := u.keys[key]
+	return ok && u.refresh == refresh
+}
+
+func (u *unknown) add(refresh uint64, key string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.refresh != refresh {
+		u.refresh, u.keys = refresh, nil
+	}
+	if u.keys == nil {
+		u.keys = map[string]struct{}{}
+	}
+	if len(u.keys) < maxUnknown {
+		u.keys[key] = struct{}{}
+	}
+}
