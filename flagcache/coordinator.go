@@ -62,15 +62,22 @@ type Status struct {
 	Role   Role
 	Leader string // who holds the lease, as last seen; empty if nobody
 
-	// What is being served. The zero Position marks a document that did not
-	// come through the store: fetched directly, from a file, a bootstrap.
+	// What is being served.
 	Loaded   bool
-	Position Position
 	Revision flagdef.Revision
 	ETag     string
-	// ConfirmedAt is when upstream last confirmed it, by this process's clock;
-	// zero if that is not known.
+
+	// The latest that is known, which is what is being served but for a Pin.
+	// The zero Position marks a document that did not come through the store:
+	// fetched directly, from a file, a bootstrap. ConfirmedAt is when upstream
+	// last confirmed it, by this process's clock; zero if that is not known.
+	Latest      flagdef.Revision
+	Position    Position
 	ConfirmedAt time.Time
+
+	// Pin is why another document than the latest may be served; zero if none
+	// is pinned. Upstream goes on being asked, so ConfirmedAt goes on, too.
+	Pin Pin
 
 	Failure   Cause     // why nothing is heard of upstream; empty if it could be read
 	NotBefore time.Time // when upstream may be asked again, by this process's clock
@@ -95,7 +102,7 @@ type Counters struct {
 	StoreErrors uint64 // operations whose outcome is not known
 	Loads       uint64 // documents read from the store
 	Applied     uint64 // documents handed over to be served
-	BadEntries  uint64 // stored documents that were left alone: damaged, foreign, unusable
+	BadEntries  uint64 // stored documents and pins that were left alone: damaged, foreign, unusable, not signed
 	OlderSeen   uint64 // times the store went back behind what is being served
 	Hints       uint64 // pushes received
 	Watches     uint64 // times that watching began

@@ -42,6 +42,9 @@ type core struct {
 	log      *slog.Logger
 	newToken func() string // from the system: copies of one process must not draw alike
 
+	ignorePins bool // the sink gets the latest whatever is pinned
+	signed     bool // what is older than what was seen is a replay, whoever confirms it
+
 	busy [laneCount]bool // one task at a time in each lane
 
 	// The store, as last seen.
@@ -59,9 +62,12 @@ type core struct {
 	storeErrs int       // in a row
 	storeErr  error
 	dataErr   error // of the last save or load
+	distrust  error // why some of the record is not shown
 	downSince time.Time
 
-	doc      document
+	doc      document // the latest that this process follows
+	shown    *Entry   // what the sink serves, without its body: doc's, but for a pin; nil if nothing
+	pin      pinning
 	floor    Position // nothing below is ever served
 	incoming *Entry   // to be applied
 	want     bool     // a newer document is stored
@@ -87,7 +93,7 @@ type core struct {
 	n Counters
 }
 
-// document is what the sink serves.
+// document is the latest.
 type document struct {
 	entry     *Entry    // without its body; nil if nothing is loaded
 	direct    bool      // fetched without the store
@@ -117,6 +123,7 @@ func (c *core) start(now time.Time, current *Entry) {
 	}
 	e.Body = nil
 	c.doc = document{entry: &e}
+	c.show(&e)
 	if !e.CheckedAt.IsZero() {
 		c.doc.confirmed = earliest(now, c.local(now, e.CheckedAt))
 	}
@@ -132,6 +139,7 @@ func (c *core) step(now time.Time) (tasks []task, wake time.Time) {
 		laneFetch:   c.nextFetch,
 		laneWrite:   c.nextWrite,
 		laneLoad:    c.nextLoad,
+		lanePin:     c.nextPin,
 		laneApply:   c.nextApply,
 	} {
 		if c.busy[lane] {
@@ -174,6 +182,8 @@ func (c *core) handle(now time.Time, r result) {
 		c.reported(now, r)
 	case taskLoad:
 		c.loaded(now, r)
+	case taskLoadPin:
+		c.loadedPin(now, r)
 	case taskApply:
 		c.applied(now, r)
 	}

@@ -89,7 +89,7 @@ func (c *core) reported(now time.Time, r result) {
 				c.lose(now, "report refused")
 			}
 		}
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 	default:
 		c.n.StoreErrors++
 		if !mine {

@@ -6,7 +6,8 @@ import (
 )
 
 // absorb takes what the store holds, as an answer to any operation shows it.
-func (c *core) absorb(now time.Time, rec Record) {
+func (c *core) absorb(now time.Time, r result) {
+	rec := r.record
 	if c.storeErrs > 0 {
 		c.log.Info("store answers again")
 	}
@@ -30,8 +31,14 @@ func (c *core) absorb(now time.Time, rec Record) {
 			c.base = nil // somebody else keeps the bytes
 		}
 	}
+	if rec.Refused != nil && (c.distrust == nil || c.distrust.Error() != rec.Refused.Error()) {
+		c.n.BadEntries++
+		c.log.Error("something stored is not trusted", "error", rec.Refused)
+	}
+	c.distrust = rec.Refused
 	c.heedFailure(now, rec)
 	c.heedReload(now)
+	c.heedPin(now, r.task.sent, rec.Pin)
 	c.consider(now)
 	c.candidate(now, rec)
 }
@@ -72,13 +79,13 @@ func (c *core) candidate(now time.Time, rec Record) {
 func (c *core) consider(now time.Time) {
 	h := c.view.Head
 	c.want = false
-	if !h.Exists() || h.Epoch > MaxEpoch || c.incoming != nil || c.busy[laneApply] {
+	if c.incoming != nil || c.busy[laneApply] || c.catchUp() || !h.Exists() || h.Epoch > MaxEpoch {
 		return
 	}
 	if h.Position.Compare(c.floor) < 0 && !c.forgives(h) {
 		return
 	}
-	if h.Position == c.floor || !c.yields(h) {
+	if h.Position == c.floor && !c.behind() || !c.yields(h) {
 		return
 	}
 	if c.ten != nil && c.ten.pending != nil && h.Position == c.ten.pending.entry.Position {
@@ -89,6 +96,11 @@ func (c *core) consider(now time.Time) {
 	}
 	if c.doc.entry != nil && h.Revision == c.doc.entry.Revision {
 		c.promote(now, h)
+		c.want = c.behind()
+		return
+	}
+	if c.holdsBack() {
+		c.overlook(now, h)
 		return
 	}
 	c.want = true
@@ -120,7 +132,7 @@ func (c *core) forgives(h Head) bool {
 		c.lowered = 0
 	}
 	c.lower = h.Position
-	if !c.readOnly || h.Epoch == c.floor.Epoch || !c.view.Live() || c.view.Lease.Epoch != h.Epoch {
+	if !c.readOnly || c.signed || h.Epoch == c.floor.Epoch || !c.view.Live() || c.view.Lease.Epoch != h.Epoch {
 		return false
 	}
 	if c.lowered++; c.lowered < forgive {
@@ -139,7 +151,7 @@ func (c *core) promote(now time.Time, h Head) {
 	c.serve(now, &e)
 }
 
-// serve notes that the sink now serves e.
+// serve makes e the latest.
 func (c *core) serve(now time.Time, e *Entry) {
 	light := *e
 	light.Body = nil
@@ -196,10 +208,15 @@ func (c *core) loaded(now time.Time, r result) {
 			c.base = e
 		}
 	}
-	if usable(e, bad) && c.want && e.After(c.floor) && !c.bad.covers(e.Head) {
+	if usable(e, bad) && c.want && !c.passed(e) && !c.bad.covers(e.Head) {
 		c.offer(e)
 	}
 	c.want = false
+}
+
+// passed reports whether e is older than what is served, or is that.
+func (c *core) passed(e *Entry) bool {
+	return c.floor.After(e.Position) || e.Position == c.floor && !c.behind()
 }
 
 func usable(e *Entry, bad error) bool { return e != nil && bad == nil }
@@ -232,26 +249,33 @@ func (c *core) offer(e *Entry) {
 	c.want = false
 }
 
-func (c *core) nextApply(time.Time) (task, time.Time) {
+func (c *core) nextApply(now time.Time) (task, time.Time) {
 	e := c.incoming
-	if e == nil {
-		return task{}, never
-	}
 	c.incoming = nil
-	if e.Epoch != 0 && !e.After(c.floor) {
-		return task{}, never
+	switch {
+	case e == nil, e.Epoch != 0 && c.passed(e):
+	case c.holdsBack():
+		c.serve(now, e)
+		c.consider(now)
+	default:
+		return task{kind: taskApply, entry: e}, never
 	}
-	return task{kind: taskApply, entry: e}, never
+	return c.nextPinned()
 }
 
 func (c *core) applied(now time.Time, r result) {
 	e := r.task.entry
+	if r.task.pin.Exists() {
+		c.appliedPin(now, r)
+		return
+	}
 	if r.err != nil {
 		c.reject(unusable{head: e.Head, refused: true}, r.err)
 	} else {
 		c.n.Applied++
 		c.bad = unusable{}
 		c.serve(now, e)
+		c.show(e)
 	}
 	c.consider(now)
 }

@@ -64,19 +64,19 @@ func (c *core) looked(now time.Time, r result) {
 		return
 	}
 	c.scheduleLook(now)
-	c.absorb(now, r.record)
+	c.absorb(now, r)
 }
 
 func (c *core) bidden(now time.Time, r result) {
 	switch {
 	case r.err == nil:
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 		c.unresolved = false
 		c.lead(now, r)
 	case errors.Is(r.err, ErrHeld):
 		c.unresolved = false
 		c.scheduleLook(now)
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 	default:
 		c.stumble(now, r.err)
 	}
@@ -118,12 +118,12 @@ func (c *core) renewed(now time.Time, r result) {
 			t.expires = r.task.sent.Add(leaseTTL)
 			t.nextRenew = c.heeding(r.task.sent.Add(c.jitter(renewEvery, 0.9, 1)))
 		}
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 	case errors.Is(r.err, ErrNotHeld):
 		if mine {
 			c.lose(now, "renewal refused")
 		}
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 	default:
 		if mine {
 			t.nextRenew = now.Add(c.jitter(retryEvery, 0.5, 1))

@@ -24,7 +24,7 @@ func (c *core) nextDirect(now time.Time) (task, time.Time) {
 	switch {
 	case o.lastLeader:
 		due = o.next
-	case c.doc.entry == nil && !o.asked:
+	case c.shown == nil && !o.asked:
 		due = c.downSince.Add(span(o.delay))
 	default:
 		due = latest(c.doc.confirmed, o.last).Add(span(offlineWait * o.patience))
@@ -37,7 +37,11 @@ func (c *core) nextDirect(now time.Time) (task, time.Time) {
 	o.next = now.Add(c.jitter(c.interval, 1, 1.1))
 	o.patience = 1 + c.rng.Float64()
 	c.n.Direct++
-	return task{kind: taskFetch, entry: c.doc.entry}, never
+	t := task{kind: taskFetch, entry: c.doc.entry}
+	if c.behind() {
+		t.entry = nil // its bytes were never here
+	}
+	return t, never
 }
 
 // fetchedDirect serves an answer that has no number.
@@ -56,7 +60,7 @@ func (c *core) fetchedDirect(now time.Time, r result) {
 	e := c.observe(r)
 	e.Position = Position{}
 	c.settled = r.task.sent
-	if c.doc.entry != nil && e.Revision == c.doc.entry.Revision {
+	if c.doc.entry != nil && e.Revision == c.doc.entry.Revision && !(c.behind() && e.Body != nil) {
 		c.doc.confirmed = latest(c.doc.confirmed, r.task.sent)
 		if c.doc.direct {
 			e.Body = nil

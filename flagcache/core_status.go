@@ -10,16 +10,24 @@ import (
 func (c *core) status(now time.Time) Status {
 	s := Status{
 		Role:     c.role(),
-		StoreErr: cmp.Or(c.storeErr, c.dataErr),
+		StoreErr: cmp.Or(c.storeErr, c.dataErr, c.distrust, c.pin.refused),
 		Counters: c.n,
 	}
 	if c.view.Live() && now.Sub(c.viewAt) < leaseTTL {
 		s.Leader = c.view.Lease.Holder
 	}
-	if e := c.doc.entry; e != nil {
+	if e := c.shown; e != nil {
 		s.Loaded = true
-		s.Position, s.Revision, s.ETag = e.Position, e.Revision, e.ETag
-		s.ConfirmedAt = c.doc.confirmed
+		s.Revision, s.ETag = e.Revision, e.ETag
+	}
+	if e := c.doc.entry; e != nil {
+		s.Position, s.Latest, s.ConfirmedAt = e.Position, e.Revision, c.doc.confirmed
+		if c.shows(e.Head) {
+			s.ETag = e.ETag
+		}
+	}
+	if c.pinned() && !c.awaitsPin() {
+		s.Pin = c.pin.heeded
 	}
 	switch {
 	case c.own.exists():
@@ -85,7 +93,7 @@ func (c *core) role() Role {
 // answers reports whether a reload asked for at asked, which is stored by the
 // store's clock, has been served.
 func (c *core) answers(asked, stored time.Time) bool {
-	if c.incoming != nil || c.busy[laneApply] || c.want {
+	if c.incoming != nil || c.busy[laneApply] || c.want || c.awaitsPin() {
 		return false
 	}
 	switch {

@@ -8,6 +8,7 @@ const (
 	laneFetch          // upstream
 	laneWrite          // observations and failures
 	laneLoad           // documents from the store
+	lanePin            // pinned ones
 	laneApply          // documents to the sink
 	laneCount
 )
@@ -24,11 +25,12 @@ const (
 	taskConfirm
 	taskFail
 	taskLoad
+	taskLoadPin
 	taskApply
 )
 
 func (k taskKind) String() string {
-	return [...]string{"none", "look", "acquire", "renew", "fetch", "save", "confirm", "fail", "load", "apply"}[k]
+	return [...]string{"none", "look", "acquire", "renew", "fetch", "save", "confirm", "fail", "load", "load pin", "apply"}[k]
 }
 
 // task is one thing to do outside of the core.
@@ -41,6 +43,7 @@ type task struct {
 	entry   *Entry    // save, confirm, apply; the base of a fetch, nil if it is unconditional
 	epoch   uint64    // fetch: of the tenure; zero without one
 	failure Failure   // fail
+	pin     Pin       // load pin; apply, if the document is the pinned one
 	release bool      // fail: and release the lease
 }
 
@@ -48,7 +51,7 @@ type task struct {
 type result struct {
 	task   task
 	record Record // of a store operation that was answered
-	entry  *Entry // load
+	entry  *Entry // load, load pin
 	answer Answer // fetch
 	err    error
 }

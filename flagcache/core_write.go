@@ -50,7 +50,7 @@ func (c *core) written(now time.Time, r result) {
 		if mine {
 			c.adopt(now, e)
 		}
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 	case errors.Is(r.err, ErrBodyNeeded):
 		c.n.Repairs++
 		if waited {
@@ -59,13 +59,13 @@ func (c *core) written(now time.Time, r result) {
 				t.retryAt = now.Add(retryEvery)
 			}
 		}
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 	case errors.Is(r.err, ErrNotHeld), errors.Is(r.err, ErrStale):
 		c.n.Refused++
 		if mine {
 			c.lose(now, "write refused")
 		}
-		c.absorb(now, r.record)
+		c.absorb(now, r)
 	default:
 		c.n.StoreErrors++
 		c.dataErr = r.err

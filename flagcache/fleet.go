@@ -24,6 +24,10 @@ type Options struct {
 	// ReadOnly attaches without ever asking upstream, leading or writing.
 	ReadOnly bool
 
+	// IgnorePins serves the latest whatever is pinned: for a process that writes
+	// the store and evaluates nothing.
+	IgnorePins bool
+
 	// Name is shown to people as the leader's. Empty means host and process id.
 	// It need not be unique: it decides nothing.
 	Name string
@@ -110,6 +114,7 @@ func New(store Store, o Options) (*Fleet, error) {
 		asks:    newBounded(maxAsks),
 	}
 	f.core = newCore(store.Scope(), o.Name, o.Interval, o.ReadOnly, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), o.Logger)
+	f.core.ignorePins = o.IgnorePins
 	f.publish(nil, time.Now())
 	return f, nil
 }

@@ -121,6 +121,18 @@ func (r *runner) do(ctx, keep context.Context, t task) {
 		if res.err == nil {
 			res.entry = e
 		}
+	case taskLoadPin:
+		var e *Entry
+		res.err = ErrNoPins
+		if p, ok := r.store.(Pinner); ok {
+			res.err = r.data.run(ctx, r.opts.Timeout, func(ctx context.Context) (err error) {
+				e, err = p.LoadRevision(ctx, t.pin.Revision)
+				return err
+			})
+		}
+		if res.err == nil {
+			res.entry = e
+		}
 	case taskFetch:
 		res.answer, res.err = r.ask(ctx, t)
 	case taskApply:

@@ -144,6 +144,7 @@ func (l *lifted) show() {
 	}
 	if l.held != nil {
 		s.Loaded, s.Revision, s.ETag, s.ConfirmedAt = true, l.held.Revision, l.held.ETag, l.confirmed
+		s.Latest = s.Revision
 	}
 	if s.Failure != "" {
 		s.NotBefore = l.failure.until

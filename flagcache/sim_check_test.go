@@ -3,6 +3,8 @@ package flagcache
 import (
 	"fmt"
 	"time"
+
+	"github.com/hogflags/hogflags/flagdef"
 )
 
 // checker holds the run to what the protocol promises. It sees the truth: the
@@ -19,6 +21,10 @@ type checker struct {
 	terms   int                     // leases granted and known to their holder
 	thaws   int
 	reloads int
+
+	pins     map[flagdef.Revision]bool // were ever pinned
+	shown    map[*simProc]shownDoc
+	unpinned time.Time // when the store last went back to an earlier decision
 
 	last     Position          // stored
 	kept     map[Position]bool // was ever stored
@@ -37,6 +43,13 @@ type servedDoc struct {
 	at   Position
 }
 
+type shownDoc struct {
+	life   int
+	doc    *Entry
+	number uint64    // of the decision that is heeded
+	since  time.Time // when it was first heeded
+}
+
 type requestsOf struct {
 	direct    int
 	lapses    int
@@ -52,6 +65,8 @@ func newChecker(s *sim) *checker {
 		served: map[*simProc]*servedDoc{},
 		sent:   map[*simProc]requestsOf{},
 		kept:   map[Position]bool{},
+		pins:   map[flagdef.Revision]bool{},
+		shown:  map[*simProc]shownDoc{},
 	}
 }
 
@@ -118,6 +133,7 @@ func (c *checker) state(p *simProc, before *tenure) {
 	}
 	r.lastCheck = c.s.now
 	c.sent[p] = r
+	c.serves(p)
 
 	e := p.core.doc.entry
 	if e == nil {
@@ -150,6 +166,30 @@ func (c *checker) state(p *simProc, before *tenure) {
 	c.same(p.name()+" serves", e.Head)
 }
 
+// serves looks at what the sink has: the latest that the process follows, or
+// what was pinned once. Decisions do not go back, unless the store did.
+func (c *checker) serves(p *simProc) {
+	was, k := c.shown[p], p.core.pin.heeded
+	if was.life != p.life {
+		was = shownDoc{life: p.life}
+	}
+	since := was.since
+	if was.number != k.Number {
+		since = c.s.now
+	}
+	if was.number > k.Number && !c.unpinned.After(was.since.Add(-settleNetwork)) {
+		c.fail("%s followed decision %d and then %d", p.name(), was.number, k.Number)
+	}
+	now := p.core.shown
+	if now != was.doc && !p.core.shows(p.core.doc.head()) && !c.pins[now.Revision] {
+		c.fail("%s serves %s, which is neither the latest nor was pinned", p.name(), now.Revision.Short())
+	}
+	if now == nil && was.doc != nil {
+		c.fail("%s serves nothing any more", p.name())
+	}
+	c.shown[p] = shownDoc{p.life, now, k.Number, since}
+}
+
 // stored looks at the store after a step.
 func (c *checker) stored() {
 	e := c.s.store.state.Entry
@@ -165,7 +205,12 @@ func (c *checker) stored() {
 }
 
 // restored is called when the store itself went back.
-func (c *checker) restored() { c.last, c.wentBack = Position{}, true }
+func (c *checker) restored(before, after Pin) {
+	c.last, c.wentBack = Position{}, true
+	if after.Number < before.Number {
+		c.unpinned = c.s.now
+	}
+}
 
 // same holds a number to the one document that upstream gave for it.
 func (c *checker) same(what string, h Head) {
@@ -211,6 +256,9 @@ func (c *checker) converged(readers bool) {
 		}
 		if p.core.ten != nil {
 			leaders++
+		}
+		if pin, ok := c.s.store.pinned(); ok && !p.core.shows(Head{Revision: pin.Revision}) || !ok && !p.core.shows(Head{Revision: want}) {
+			c.fail("%s (reader %v) serves %+v; pin %+v usable %v, heeded %+v", p.name(), p.readOnly, p.core.shown, pin, ok, p.core.pin)
 		}
 		e := p.core.doc.entry
 		if e == nil || e.Revision != want || e.Epoch == 0 {

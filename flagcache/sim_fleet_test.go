@@ -16,9 +16,12 @@ var (
 
 // TestSimulatedFleet runs random faults against whole fleets. A failing seed is
 // replayed with -run TestSimulatedFleet -sim.seed=N.
-func TestSimulatedFleet(t *testing.T) {
+func TestSimulatedFleet(t *testing.T) { simulateSeeds(t, func(*sim) {}) }
+
+func simulateSeeds(t *testing.T, set func(*sim)) {
+	t.Helper()
 	if *simSeed != 0 {
-		s := simulate(*simSeed, true)
+		s := simulateWith(*simSeed, func(s *sim) { s.keep = true; set(s) })
 		t.Log("\n" + strings.Join(s.trace, "\n"))
 		if s.check.err != nil {
 			t.Fatal(s.check.err)
@@ -26,7 +29,7 @@ func TestSimulatedFleet(t *testing.T) {
 		return
 	}
 	for seed := uint64(1); seed <= uint64(*simSeeds); seed++ {
-		if s := simulate(seed, false); s.check.err != nil {
+		if s := simulateWith(seed, set); s.check.err != nil {
 			tail := s.trace[max(0, len(s.trace)-60):]
 			t.Fatalf("seed %d (%d processes): %v\n%s", seed, len(s.procs), s.check.err, strings.Join(tail, "\n"))
 		}
@@ -85,6 +88,9 @@ func (s *sim) faults() {
 	})
 	mean := s.between(3*time.Second, 25*time.Second)
 	s.every(mean, s.fault)
+	if s.pins {
+		s.every(s.between(5*time.Second, 40*time.Second), s.operate)
+	}
 }
 
 // every repeats do at random intervals around d until the faults are over.

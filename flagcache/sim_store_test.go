@@ -48,7 +48,7 @@ func (st *simStore) serverNow() time.Time {
 func (st *simStore) call(p *simProc, t task, finish func(result)) {
 	s := st.s
 	timeout := controlTimeout
-	if t.kind == taskSave || t.kind == taskConfirm || t.kind == taskLoad {
+	if t.kind == taskSave || t.kind == taskConfirm || t.kind == taskLoad || t.kind == taskLoadPin {
 		timeout = 10 * time.Second
 	}
 	s.after(timeout, func() { finish(result{err: errNetwork}) })
@@ -89,11 +89,12 @@ func (st *simStore) apply(who string, t task, reply func(result)) {
 		return
 	}
 	r := st.step(t)
-	if t.kind != taskLook && t.kind != taskRenew && t.kind != taskLoad {
+	reads := t.kind == taskLook || t.kind == taskRenew || t.kind == taskLoad || t.kind == taskLoadPin
+	if !reads {
 		st.s.note("%s: %v %v → %v; lease %d of %s, entry %v", who, t.kind, describe(t), r.err, st.state.Lease.Epoch, st.state.Lease.Holder, st.state.head().Position)
 	}
 	st.s.check.stored()
-	if r.err == nil && t.kind != taskLook && t.kind != taskRenew && t.kind != taskLoad {
+	if r.err == nil && !reads {
 		st.push()
 	}
 	reply(r)
@@ -121,6 +122,9 @@ func (st *simStore) step(t task) result {
 			return result{err: ErrNotFound}
 		}
 		return result{entry: l.Entry}
+	case taskLoadPin:
+		e, err := l.LoadRevision(t.pin.Revision)
+		return result{entry: e, err: err}
 	case taskLook:
 	case taskAcquire:
 		err = l.Acquire(now, t.bid, leaseTTL)
@@ -182,8 +186,9 @@ func (st *simStore) snap() {
 // restore puts a former state, or none, in place.
 func (st *simStore) restore(state Ledger, why string) {
 	st.s.note("store %s: lease %d, entry %v", why, state.Lease.Epoch, state.head().Position)
+	before := st.state.Pin
 	st.state = state
-	st.s.check.restored()
+	st.s.check.restored(before, state.Pin)
 	if st.keep {
 		st.log = append(st.log, applied{Now: st.serverNow(), Op: "restore", State: state})
 	}

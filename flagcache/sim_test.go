@@ -26,6 +26,7 @@ type sim struct {
 	check *checker
 
 	healed bool // no more faults
+	pins   bool // an operator pins and unpins
 	trace  []string
 	keep   bool // the whole trace, not its tail
 }
@@ -50,6 +51,8 @@ func (q *eventQueue) Pop() any {
 	*q = old[:len(old)-1]
 	return e
 }
+
+var simScope = Scope{Project: "phc_sim", Host: "sim"}
 
 var simStart = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
@@ -126,7 +129,7 @@ func (p *simProc) boot() {
 	p.life++
 	p.frozen, p.mail = false, nil
 	rng := rand.New(rand.NewPCG(p.s.seed, uint64(p.id)<<20|uint64(p.life)))
-	p.core = newCore(Scope{Project: "phc_sim", Host: "sim"}, p.name(), p.s.interval, p.readOnly, rng, slog.New(slog.DiscardHandler))
+	p.core = newCore(simScope, p.name(), p.s.interval, p.readOnly, rng, slog.New(slog.DiscardHandler))
 	drawn := 0
 	p.core.newToken = func() string { drawn++; return fmt.Sprint(p.name(), "-", drawn) }
 	p.core.start(p.clock(), nil)

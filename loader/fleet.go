@@ -165,7 +165,7 @@ func (f *fleet) heed() {
 		f.to.failed(f.trouble)
 	case s.Loaded && s.Revision == f.served && confirmed:
 		source := FromStore
-		if s.Role == flagcache.RoleLeader || f.cutOff {
+		if (s.Role == flagcache.RoleLeader || f.cutOff) && !s.Pin.Exists() {
 			source = FromUpstream
 		}
 		f.to.confirmed(s.ETag, source, s.ConfirmedAt)
@@ -217,5 +217,6 @@ func (f *fleet) reload(ctx context.Context) error {
 func (f *fleet) complete(s *Status) {
 	c := f.coordinator.Status()
 	s.Role, s.Leader, s.Position, s.StoreErr = c.Role, c.Leader, c.Position, c.StoreErr
+	s.Pin, s.Latest = c.Pin, c.Latest
 	s.Full, s.NotModified, s.Failed = c.Counters.Full, c.Counters.NotModified, c.Counters.Failed
 }

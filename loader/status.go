@@ -74,6 +74,8 @@ type Status struct {
 
 	// FetchedAt is when the document was received, CheckedAt when upstream
 	// was last asked and confirmed it. Zero: not known, as for a bootstrap.
+	// Under a pin CheckedAt is the latest document's: upstream goes on being
+	// asked, so Age goes on telling whether it answers.
 	FetchedAt, CheckedAt time.Time
 
 	// Age is the time since CheckedAt; zero if that is zero.
@@ -95,4 +97,10 @@ type Status struct {
 	Leader   string             // who asks upstream, as last seen; empty if nobody
 	Position flagcache.Position // of the definitions; zero if they did not come through the store
 	StoreErr error
+
+	// Pin is the operator's decision under which Revision is served instead of
+	// Latest, the newest that the fleet knows; zero if there is none. Latest is
+	// zero without a coordinator.
+	Pin    flagcache.Pin
+	Latest flagdef.Revision
 }

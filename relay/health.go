@@ -53,11 +53,19 @@ type report struct {
 	Seq        uint64         `json:"seq"`
 	Revision   string         `json:"revision"`
 	ETag       string         `json:"etag"`
+	Latest     string         `json:"latest"` // the newest revision that is known: another only under a pin
+	Pin        *pinReport     `json:"pin"`    // null if the latest is served
 	Bytes      int            `json:"bytes"`
 	AppliedAt  *time.Time     `json:"applied_at"`  // null until definitions are served
 	AgeSeconds *float64       `json:"age_seconds"` // since upstream confirmed them; null if not known
 	Upstream   upstreamReport `json:"upstream"`
 	Store      storeReport    `json:"store"`
+}
+
+type pinReport struct {
+	By  string    `json:"by"`
+	Why string    `json:"why"`
+	At  time.Time `json:"at"`
 }
 
 type upstreamReport struct {
@@ -115,8 +123,12 @@ func (r *Relay) report(now time.Time) report {
 		return out
 	}
 	out.Source = "upstream"
-	if s.Position != (flagcache.Position{}) {
+	if s.Position != (flagcache.Position{}) || s.Pin.Exists() {
 		out.Source = "store"
+	}
+	out.Latest = s.Latest.String()
+	if p := s.Pin; p.Exists() {
+		out.Pin = &pinReport{p.By, p.Why, p.At}
 	}
 	out.Epoch, out.Seq = s.Position.Epoch, s.Position.Seq
 	out.Revision, out.ETag, out.Bytes, out.AppliedAt = d.revision.String(), d.etag, len(d.body), &d.applied

@@ -30,7 +30,7 @@ func syncOnce(ctx context.Context, store flagcache.Store, client *posthogapi.Cli
 	if err != nil {
 		return nil, &stop{code: exitStore, err: err}
 	}
-	fleet, err := flagcache.New(store, flagcache.Options{Name: name})
+	fleet, err := flagcache.New(store, flagcache.Options{Name: name, IgnorePins: true})
 	if err != nil {
 		return nil, err
 	}
