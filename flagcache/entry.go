@@ -97,7 +97,7 @@ type Entry struct {
 	Schema  int
 	Project string
 	Host    string
-	Body    []byte // as upstream sent it, byte for byte
+	Body    []byte `json:"-"` // as upstream sent it, byte for byte; stores that write JSON keep it apart
 	Head
 }
 

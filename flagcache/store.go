@@ -17,6 +17,10 @@ var (
 	ErrBadEntry   = errors.New("flagcache: unusable entry")
 )
 
+// ErrURL is in every error about a URL that names no store: a mistake of whoever
+// wrote it, which no waiting mends.
+var ErrURL = errors.New("flagcache: malformed store URL")
+
 // Store keeps one scope's entry, lease, failure and reload request. It is
 // mechanical: it compares and sets, and knows nothing of polling. What more a
 // store can do is in [Watcher] and [Pinner].

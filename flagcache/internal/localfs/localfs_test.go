@@ -1,0 +1,37 @@
+package localfs_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/hogflags/hogflags/flagcache/internal/localfs"
+)
+
+func TestStat(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "not", "there")
+	for _, path := range []string{dir, missing} {
+		info, err := localfs.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS == "linux" && (info.Kind == "" || info.Free == 0) {
+			t.Errorf("%s: %+v, want a kind and free space", path, info)
+		}
+		if info.Network {
+			t.Skipf("the tests run on %s", info.Kind)
+		}
+		if err := localfs.Check(path); err != nil {
+			t.Errorf("check of a local folder: %v", err)
+		}
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := localfs.Stat(filepath.Join(file, "below")); err == nil && runtime.GOOS != "windows" {
+		t.Error("a path below a file was looked up")
+	}
+}
