@@ -9,10 +9,8 @@ package filecache
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/internal/ledgerstore"
@@ -76,34 +74,11 @@ func prepare(path string) error {
 // Open opens by URL: file:PATH, absolute or relative to the working directory,
 // or file:///PATH.
 func Open(rawURL string, scope flagcache.Scope) (*Store, error) {
-	path, err := PathOf("file", rawURL)
+	path, err := localfs.Path("file", rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("open file store: %w", err)
 	}
 	return New(path, scope)
-}
-
-// PathOf is the path in a URL of the form scheme:PATH or scheme:///PATH.
-func PathOf(scheme, rawURL string) (string, error) {
-	path, ok := strings.CutPrefix(rawURL, scheme+":")
-	if !ok {
-		return "", fmt.Errorf("%w: want %s:PATH", flagcache.ErrURL, scheme)
-	}
-	if rest, hasHost := strings.CutPrefix(path, "//"); hasHost {
-		if path = strings.TrimPrefix(rest, "localhost"); !strings.HasPrefix(path, "/") {
-			return "", fmt.Errorf("%w: %s://%s names a host; want %s:%s, or %s:///PATH", flagcache.ErrURL, scheme, rest, scheme, rest, scheme)
-		}
-	}
-	path, err := url.PathUnescape(path)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("%w: %w", flagcache.ErrURL, err)
-	case path == "":
-		return "", fmt.Errorf("%w: no path: want %s:PATH", flagcache.ErrURL, scheme)
-	case strings.ContainsAny(path, "?#\x00"):
-		return "", fmt.Errorf("%w: the path contains one of ? and #, or a zero byte; this store has no parameters", flagcache.ErrURL)
-	}
-	return filepath.FromSlash(path), nil
 }
 
 // Close does nothing: no file stays open between two steps.

@@ -16,12 +16,12 @@ import (
 // Medium keeps one scope's record and documents for many processes. It is safe
 // for concurrent use, and its methods return soon after their context ends.
 type Medium interface {
-	// View lets f read, while others may write.
+	// View lets f read, while others may write. It may call f again.
 	View(ctx context.Context, f func(Reader) error) error
 
 	// Update lets f read and write, and keeps every other Update out, of this
-	// process and of others. An error of f's undoes what it wrote, if anything
-	// but SetAside.
+	// process and of others. It may call f again. An error of f's is returned
+	// after nothing was written.
 	Update(ctx context.Context, f func(Writer) error) error
 
 	// Watch returns a function that reports whether there may have been an
