@@ -3,6 +3,7 @@ package flagdef
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 )
 
 // Revision identifies a definitions document: the SHA-256 of its bytes. Equal
@@ -29,3 +30,18 @@ func (r Revision) Short() string {
 
 // IsZero reports whether r stands for no document.
 func (r Revision) IsZero() bool { return r == Revision{} }
+
+// MarshalText makes the revision a string in JSON: that of String.
+func (r Revision) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (r *Revision) UnmarshalText(text []byte) error {
+	var read Revision
+	if len(text) > 0 {
+		if n, err := hex.Decode(read[:], text[:min(len(text), hex.EncodedLen(len(read)))]); err != nil || n != len(read) || len(text) != hex.EncodedLen(n) {
+			return fmt.Errorf("read revision: %d characters, want %d in hexadecimal", len(text), hex.EncodedLen(len(read)))
+		}
+	}
+	*r = read
+	return nil
+}

@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/filecache"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/flagcache/pgcache"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
+	"github.com/hogflags/hogflags/flagcache/sqlitecache"
 )
 
 // Store is a store that owns its connections. If the backend pushes, it is a
@@ -22,12 +24,14 @@ type Store interface {
 }
 
 // Schemes are the URLs that Open takes, for a usage message.
-const Schemes = "memory:, redis://, rediss://, redis+cluster://, redis+sentinel://, postgres://"
+const Schemes = "memory:, file:FOLDER, sqlite:FILE, redis://, rediss://, redis+cluster://, redis+sentinel://, postgres://"
 
 // Open opens the store at rawURL for scope. ctx bounds the first contact, which
 // must succeed. Errors do not contain the URL's password.
 //
 //	memory:                                          this process alone
+//	file:FOLDER                                      the processes of one host; absolute or relative
+//	sqlite:FILE                                      likewise, in a database
 //	redis://user:password@host:6379/0                also rediss, redis+cluster, redis+sentinel
 //	postgres://user:password@host/db?create_table=true
 func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Store, error) {
@@ -39,6 +43,10 @@ func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Store, err
 			return nil, err
 		}
 		return memory{s}, nil
+	case "file":
+		return opened(filecache.Open(rawURL, scope))
+	case "sqlite":
+		return opened(sqlitecache.Open(rawURL, scope))
 	case "redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel":
 		return opened(rediscache.Open(ctx, rawURL, scope))
 	case "postgres", "postgresql":

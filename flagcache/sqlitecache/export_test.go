@@ -28,3 +28,10 @@ func OnTestClock(t testing.TB, path string, scope flagcache.Scope) cachetest.Rep
 		},
 	}
 }
+
+// OnFileSystem lets New see another answer about the file system of a path.
+func OnFileSystem(t testing.TB, check func(string) error) {
+	was := checkFS
+	checkFS = check
+	t.Cleanup(func() { checkFS = was })
+}
