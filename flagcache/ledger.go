@@ -33,15 +33,6 @@ func (l *Ledger) Record(now time.Time) Record {
 	return r
 }
 
-// Entries are all entries that the state refers to. Their documents are what a
-// store keeps beside it; any other document may go.
-func (l *Ledger) Entries() []*Entry {
-	if l.Entry == nil {
-		return nil
-	}
-	return []*Entry{l.Entry}
-}
-
 // Acquire is [Store.Acquire] at now.
 func (l *Ledger) Acquire(now time.Time, bid Bid, ttl time.Duration) error {
 	live := l.Record(now).Live()

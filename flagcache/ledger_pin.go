@@ -41,7 +41,7 @@ func (l *Ledger) LoadRevision(r flagdef.Revision) (*Entry, error) {
 }
 
 // Entries are all entries that the state refers to, some of them with the same
-// revision. Any other document may go.
+// revision. Their documents are what a store keeps; any other may go.
 func (l *Ledger) Entries() []*Entry {
 	var out []*Entry
 	if l.Pinned != nil {

@@ -68,14 +68,16 @@ func TestDocumentIsWrittenOnce(t *testing.T) {
 	if err != nil || !os.SameFile(before, after) || !before.ModTime().Equal(after.ModTime()) {
 		t.Error("the document was written again")
 	}
-	next := flagcache.NewEntry(scope, []byte(`{"flags":["two"]}`), "")
-	next.Position = flagcache.Position{Epoch: c.Epoch, Seq: 3}
 	orphan := s.RecordFile() + ".123.tmp" // of a writer that was killed
 	if err := os.WriteFile(orphan, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Save(t.Context(), c, next); err != nil {
-		t.Fatal(err)
+	for i := range uint64(flagcache.MaxFormer + 1) { // until the first is no longer kept
+		next := flagcache.NewEntry(scope, fmt.Appendf(nil, `{"flags":[%d]}`, i), "")
+		next.Position = flagcache.Position{Epoch: c.Epoch, Seq: 3 + i}
+		if _, err := s.Save(t.Context(), c, next); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, path := range []string{orphan, s.DocumentFile(e)} {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
@@ -210,8 +212,15 @@ func TestStoredForm(t *testing.T) {
 	if err != nil || e.Verify(scope) != nil || string(e.Body) != `{"flags":["golden"]}` || e.ETag != `W/"golden"` {
 		t.Errorf("loaded %+v, %v", e, err)
 	}
+	list, err := s.History(t.Context())
+	if err != nil || len(list) != 2 || list[1].Bytes != len(`{"flags":["former"]}`) {
+		t.Fatalf("history %+v, %v", list, err)
+	}
 	rec, err := s.Record(t.Context())
-	want := "{holder 1795300000000007 2026-11-22 00:00:12 +0000 UTC} (1795300000000007,2)rate_limited3 2026-11-22 00:10:00 +0000 UTC 2026-11-22 00:00:01 +0000 UTC"
+	if p := rec.Pin; p.Number != 5 || p.Revision != list[1].Revision || p.By != "ada" || p.Why != "incident" || p.Signature != "signature" {
+		t.Errorf("pin %+v", p)
+	}
+	want := "{holder 1795300000000007 2026-11-22 00:00:12 +0000 UTC} (1795300000000007,3)rate_limited3 2026-11-22 00:10:00 +0000 UTC 2026-11-22 00:00:01 +0000 UTC"
 	if got := fmt.Sprint(rec.Lease, rec.Failure.Position, rec.Failure.Cause, rec.Failure.Count, rec.Failure.NotBefore, rec.Reload); err != nil || got != want {
 		t.Errorf("record %s, %v, want %s", got, err, want)
 	}

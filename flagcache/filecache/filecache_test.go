@@ -34,9 +34,18 @@ func TestSuite(t *testing.T) {
 		}
 	}
 	cachetest.Run(t, cachetest.Backend{
-		Open:  func(t testing.TB, scope flagcache.Scope) flagcache.Store { return open(t, dir, scope) },
-		Wipe:  func(t testing.TB, scope flagcache.Scope) { remove(t, scope, ".*") }, // the lock, too
-		Evict: func(t testing.TB, scope flagcache.Scope) { remove(t, scope, ".*.json") },
+		Open: func(t testing.TB, scope flagcache.Scope) flagcache.Store { return open(t, dir, scope) },
+		Wipe: func(t testing.TB, scope flagcache.Scope) { remove(t, scope, ".*") }, // the lock, too
+		Evict: func(t testing.TB, scope flagcache.Scope) {
+			s := open(t, dir, scope)
+			e, err := s.Load(t.Context())
+			if err == nil {
+				err = os.Remove(s.DocumentFile(e))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
 	})
 }
 

@@ -89,13 +89,13 @@ func (f *folder) Record() ([]byte, error) {
 	return data, err
 }
 
-// Has reports whether there is a document.
-func (f *folder) Has(rev flagdef.Revision) (bool, error) {
-	_, err := os.Stat(f.documentPath(rev))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+// Size is that of a document.
+func (f *folder) Size(rev flagdef.Revision) (int, error) {
+	info, err := os.Stat(f.documentPath(rev))
+	if err != nil {
+		return 0, err
 	}
-	return err == nil, err
+	return int(info.Size()), nil
 }
 
 // Document reads a document.
@@ -114,13 +114,11 @@ type writer struct {
 // nothing names, which the next commit removes.
 func (w writer) Commit(record []byte, documents map[flagdef.Revision][]byte, keep map[flagdef.Revision]bool) error {
 	for rev, body := range documents {
-		if there, err := w.Has(rev); err != nil || there {
-			if err != nil {
-				return err
-			}
-			continue
+		_, err := w.Size(rev)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = w.replace(w.documentPath(rev), body)
 		}
-		if err := w.replace(w.documentPath(rev), body); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -107,19 +107,24 @@ func (t transaction) Record() (data []byte, err error) {
 	return data, err
 }
 
-// Has reports whether there is a document.
-func (t transaction) Has(rev flagdef.Revision) (found bool, err error) {
-	err = t.tx.QueryRowContext(t.ctx, "SELECT EXISTS (SELECT 1 FROM documents WHERE scope = ? AND revision = ?)", t.scope, rev[:]).Scan(&found)
-	return found, err
+// Size is that of a document.
+func (t transaction) Size(rev flagdef.Revision) (bytes int, err error) {
+	err = t.find(rev, "length(body)", &bytes)
+	return bytes, err
 }
 
 // Document reads a document.
 func (t transaction) Document(rev flagdef.Revision) (body []byte, err error) {
-	err = t.tx.QueryRowContext(t.ctx, "SELECT body FROM documents WHERE scope = ? AND revision = ?", t.scope, rev[:]).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fs.ErrNotExist
-	}
+	err = t.find(rev, "body", &body)
 	return body, err
+}
+
+func (t transaction) find(rev flagdef.Revision, column string, into any) error {
+	err := t.tx.QueryRowContext(t.ctx, "SELECT "+column+" FROM documents WHERE scope = ? AND revision = ?", t.scope, rev[:]).Scan(into)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fs.ErrNotExist
+	}
+	return err
 }
 
 // Commit writes record and documents, and removes old ones.

@@ -45,7 +45,11 @@ func TestSuite(t *testing.T) {
 			exec(t, path, "DELETE FROM records WHERE scope = ?1; DELETE FROM documents WHERE scope = ?1", scope.Key())
 		},
 		Evict: func(t testing.TB, scope flagcache.Scope) {
-			exec(t, path, "DELETE FROM documents WHERE scope = ?", scope.Key())
+			e, err := open(t, path, scope).Load(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			exec(t, path, "DELETE FROM documents WHERE scope = ? AND revision = ?", scope.Key(), e.Revision[:])
 		},
 	})
 }

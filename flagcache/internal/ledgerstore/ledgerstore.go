@@ -5,14 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagdef"
 )
 
-// Store is a [flagcache.Store] and [flagcache.Watcher] on a medium. It is safe
-// for concurrent use.
+// Store is a [flagcache.Store], [flagcache.Watcher] and [flagcache.Pinner] on a
+// medium. It is safe for concurrent use.
 type Store struct {
 	scope  flagcache.Scope
 	medium Medium
@@ -23,6 +24,7 @@ type Store struct {
 var (
 	_ flagcache.Store   = (*Store)(nil)
 	_ flagcache.Watcher = (*Store)(nil)
+	_ flagcache.Pinner  = (*Store)(nil)
 )
 
 // New returns a store on the host's clock. The name is that of the kind, as it
@@ -41,7 +43,7 @@ func (s *Store) Scope() flagcache.Scope { return s.scope }
 
 // Record reads everything but the document.
 func (s *Store) Record(ctx context.Context) (flagcache.Record, error) {
-	r, _, err := s.view(ctx, "read record", false)
+	r, _, err := s.view(ctx, "read record", current, false)
 	if err != nil {
 		return flagcache.Record{}, err
 	}
@@ -50,16 +52,11 @@ func (s *Store) Record(ctx context.Context) (flagcache.Record, error) {
 
 // Load reads the entry.
 func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) {
-	r, body, err := s.view(ctx, "load entry", true)
-	switch {
-	case err != nil:
-		return nil, err
-	case r.Entry == nil:
-		return nil, flagcache.ErrNotFound
+	_, e, err := s.view(ctx, "load entry", current, true)
+	if err == nil && e == nil {
+		err = flagcache.ErrNotFound
 	}
-	e := *r.Entry
-	e.Body = body
-	return &e, nil
+	return e, err
 }
 
 // Acquire asks for the lease.
@@ -97,6 +94,50 @@ func (s *Store) RequestReload(ctx context.Context) (flagcache.Record, error) {
 	return s.step(ctx, "request reload", true, func(l *flagcache.Ledger, now time.Time) error { l.RequestReload(now); return nil })
 }
 
+// SetPin decides what is served.
+func (s *Store) SetPin(ctx context.Context, p flagcache.Pin, doc *flagcache.Entry) (flagcache.Record, error) {
+	return s.step(ctx, "pin", true, func(l *flagcache.Ledger, _ time.Time) error { return l.SetPin(p, doc) })
+}
+
+// History lists the current document and those before it.
+func (s *Store) History(ctx context.Context) (list []flagcache.Version, err error) {
+	r, _, err := s.view(ctx, "read history", current, false)
+	if err != nil {
+		return nil, err
+	}
+	err = s.medium.View(ctx, func(v Reader) error {
+		list = nil
+		for _, version := range r.History() {
+			size, err := v.Size(version.Revision)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			version.Bytes = size
+			list = append(list, version)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history in %s: %w", s.name, err)
+	}
+	return list, nil
+}
+
+// LoadRevision reads a document that is pinned, current or former.
+func (s *Store) LoadRevision(ctx context.Context, rev flagdef.Revision) (*flagcache.Entry, error) {
+	_, e, err := s.view(ctx, "load revision", func(r *record) *flagcache.Entry {
+		e, _ := r.LoadRevision(rev) // nil if it is not there
+		return e
+	}, true)
+	if err == nil && e == nil {
+		err = flagcache.ErrNotFound
+	}
+	return e, err
+}
+
 // Replace makes state all that is stored, for tests.
 func (s *Store) Replace(ctx context.Context, state flagcache.Ledger) error {
 	return s.medium.Update(ctx, func(w Writer) error { return commit(w, &record{Ledger: state}) })
@@ -111,7 +152,7 @@ func (s *Store) step(ctx context.Context, name string, loud bool, do func(*flagc
 	if err == nil {
 		err = s.medium.Update(ctx, func(w Writer) error {
 			rec, refused, damaged = flagcache.Record{}, nil, nil
-			r, _, err := read(w, loud)
+			r, _, err := read(w, current, loud)
 			if hurt, ok := errors.AsType[*damage](err); ok {
 				damaged, err = hurt.setAside(w)
 				return err

@@ -33,7 +33,7 @@ type Medium interface {
 // Reader reads. An unknown document is an error that is fs.ErrNotExist.
 type Reader interface {
 	Record() ([]byte, error) // empty if there is none
-	Has(flagdef.Revision) (bool, error)
+	Size(flagdef.Revision) (bytes int, err error)
 	Document(flagdef.Revision) ([]byte, error)
 }
 

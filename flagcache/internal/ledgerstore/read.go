@@ -11,30 +11,30 @@ import (
 	"github.com/hogflags/hogflags/flagdef"
 )
 
-// view reads the record, and the document if that is wanted.
-func (s *Store) view(ctx context.Context, name string, whole bool) (r *record, body []byte, err error) {
+// view reads the record, and an entry of it; see read.
+func (s *Store) view(ctx context.Context, name string, pick picker, whole bool) (r *record, e *flagcache.Entry, err error) {
 	if err = ctx.Err(); err == nil {
 		err = s.medium.View(ctx, func(v Reader) (err error) {
-			r, body, err = read(v, whole)
+			r, e, err = read(v, pick, whole)
 			return err
 		})
 	}
 	if hurt, ok := errors.AsType[*damage](err); ok {
-		err = s.mend(ctx, hurt)
+		err = s.mend(ctx, hurt, pick)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s in %s: %w", name, s.name, err)
 	}
-	return r, body, nil
+	return r, e, nil
 }
 
 // mend sets aside what a reader found damaged, unless somebody has already. It
 // always returns an error: what was read is of no use.
-func (s *Store) mend(ctx context.Context, found *damage) error {
+func (s *Store) mend(ctx context.Context, found *damage, pick picker) error {
 	var told error
 	err := s.medium.Update(ctx, func(w Writer) error {
 		told = found
-		_, _, err := read(w, true)
+		_, _, err := read(w, pick, true)
 		if hurt, ok := errors.AsType[*damage](err); ok {
 			told, err = hurt.setAside(w)
 		}
@@ -46,9 +46,15 @@ func (s *Store) mend(ctx context.Context, found *damage) error {
 	return told
 }
 
-// read reads the record, and the document if it is wanted. Without its document
-// an entry is none: the leader will be asked for the whole.
-func read(v Reader, whole bool) (*record, []byte, error) {
+// picker chooses an entry of a record; nil if it has none such.
+type picker func(*record) *flagcache.Entry
+
+func current(r *record) *flagcache.Entry { return r.Entry }
+
+// read reads the record, and the entry that pick chooses, with its document if
+// the whole is wanted. Without its document an entry is none: the leader will be
+// asked for the whole.
+func read(v Reader, pick picker, whole bool) (*record, *flagcache.Entry, error) {
 	data, err := v.Record()
 	for err == nil {
 		r, err := decode(data)
@@ -58,12 +64,13 @@ func read(v Reader, whole bool) (*record, []byte, error) {
 		if err != nil {
 			return nil, nil, &damage{why: err}
 		}
-		if r.Entry == nil {
+		chosen := pick(r)
+		if chosen == nil {
 			return r, nil, nil
 		}
-		body, found, err := document(v, r.Entry.Revision, whole)
-		if err != nil || found {
-			return r, body, err
+		e, err := withDocument(v, chosen, whole)
+		if err != nil || e != nil {
+			return r, e, err
 		}
 		// Somebody may have replaced both in between.
 		again, err := v.Record()
@@ -71,7 +78,9 @@ func read(v Reader, whole bool) (*record, []byte, error) {
 			return nil, nil, err
 		}
 		if bytes.Equal(data, again) {
-			r.Entry = nil
+			if chosen == r.Entry {
+				r.Entry = nil
+			}
 			return r, nil, nil
 		}
 		data = again
@@ -79,21 +88,26 @@ func read(v Reader, whole bool) (*record, []byte, error) {
 	return nil, nil, err
 }
 
-func document(v Reader, rev flagdef.Revision, whole bool) (body []byte, found bool, err error) {
-	if !whole {
-		found, err = v.Has(rev)
-		return nil, found, err
+// withDocument returns nil if the document is not there.
+func withDocument(v Reader, e *flagcache.Entry, whole bool) (*flagcache.Entry, error) {
+	var body []byte
+	var err error
+	if whole {
+		body, err = v.Document(e.Revision)
+	} else {
+		_, err = v.Size(e.Revision)
 	}
-	body, err = v.Document(rev)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, false, nil
+		return nil, nil
 	case err != nil:
-		return nil, false, err
-	case flagcache.RevisionOf(body) != rev:
-		return nil, false, &damage{revision: rev, why: errors.New("its checksum does not match")}
+		return nil, err
+	case whole && flagcache.RevisionOf(body) != e.Revision:
+		return nil, &damage{revision: e.Revision, why: errors.New("its checksum does not match")}
 	}
-	return body, true, nil
+	full := *e
+	full.Body = body
+	return &full, nil
 }
 
 // damage is something stored that must not be used.
