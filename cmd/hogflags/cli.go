@@ -18,6 +18,7 @@ type grammar struct {
 	Eval        evalCmd        `cmd:"" help:"Evaluate flags for a subject."`
 	Explain     explainCmd     `cmd:"" help:"Show how each answer comes about: conditions, filters, hashes."`
 	Lint        lintCmd        `cmd:"" help:"Say which flags cannot be decided locally, and what is broken."`
+	Generate    generateCmd    `cmd:"" help:"Write a Go package with the flags' keys, variants and payloads as types."`
 	Sync        syncCmd        `cmd:"" help:"Fetch the definitions once and store them for a fleet."`
 	Serve       serveCmd       `cmd:"" help:"Serve definitions to SDKs of any language, as one of a fleet."`
 	Status      statusCmd      `cmd:"" help:"Show what a fleet's store holds, and who leads."`
@@ -125,6 +126,7 @@ var examples = map[string]string{
 	"eval":        "--definitions flags.json --distinct-id user-1 --person plan=pro",
 	"explain":     "--definitions flags.json --distinct-id user-1 --flag KEY",
 	"lint":        "--definitions flags.json",
+	"generate":    "--definitions flags.json --package flags --out flags/flags.go",
 	"sync":        "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
 	"serve":       "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
 	"status":      "--cache redis://localhost:6379 --project-token phc_…",
