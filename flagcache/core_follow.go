@@ -155,7 +155,10 @@ func (c *core) promote(now time.Time, h Head) {
 func (c *core) serve(now time.Time, e *Entry) {
 	light := *e
 	light.Body = nil
-	confirmed := earliest(now, c.local(now, e.CheckedAt))
+	var confirmed time.Time
+	if !e.CheckedAt.IsZero() {
+		confirmed = earliest(now, c.local(now, e.CheckedAt))
+	}
 	if c.doc.entry != nil && c.doc.entry.Revision == e.Revision {
 		confirmed = latest(confirmed, c.doc.confirmed)
 	}

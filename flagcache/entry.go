@@ -84,7 +84,7 @@ type Head struct {
 	Revision  flagdef.Revision
 	ETag      string    // upstream's validator of exactly this revision; empty if it sent none
 	FetchedAt time.Time // when upstream sent the document, by the store's clock
-	CheckedAt time.Time // when the last request that confirmed it was about to be sent, by the store's clock
+	CheckedAt time.Time // when the last request that confirmed it was about to be sent, by the store's clock; zero if not known
 	Signature string    // of all of this and the document, kept as it is; empty without signing
 }
 

@@ -26,6 +26,9 @@ type Backend struct {
 
 	// Evict removes the entry alone. Nil skips what needs it.
 	Evict func(t testing.TB, scope flagcache.Scope)
+
+	// ObjectsOnly says that bodies have to be JSON objects: others are left out.
+	ObjectsOnly bool
 }
 
 // Run runs the suite. It uses scopes of its own, so it can share a server with

@@ -20,6 +20,7 @@ var answers = map[string]error{
 	"not held":    flagcache.ErrNotHeld,
 	"stale":       flagcache.ErrStale,
 	"body needed": flagcache.ErrBodyNeeded,
+	"foreign":     errForeignLeader,
 }
 
 func observation(claim flagcache.Claim, h flagcache.Head) []any {
@@ -100,6 +101,10 @@ func (d *decoder) number(s string) uint64 {
 func (d *decoder) time(s string) time.Time {
 	n, err := strconv.ParseInt(s, 10, 64)
 	d.bad = d.bad || err != nil
+	return instant(n)
+}
+
+func instant(n int64) time.Time {
 	if n == 0 {
 		return time.Time{}
 	}

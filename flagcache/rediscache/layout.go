@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -74,7 +75,7 @@ func (s *layout) run(ctx context.Context, keys []string, name string, args ...an
 func (s *layout) decoded(name string, cmd *redis.Cmd) (flagcache.Record, error) {
 	reply, err := cmd.StringSlice()
 	if err != nil {
-		return flagcache.Record{}, fmt.Errorf("%s in redis: %w", name, err)
+		return flagcache.Record{}, failed(name, err)
 	}
 	rec, err := decode(reply)
 	if err != nil && !errors.Is(err, errReply) {
@@ -84,4 +85,11 @@ func (s *layout) decoded(name string, cmd *redis.Cmd) (flagcache.Record, error) 
 		return flagcache.Record{}, fmt.Errorf("%s in redis: %w", name, err)
 	}
 	return rec, nil
+}
+
+func failed(name string, err error) error {
+	if strings.Contains(err.Error(), "service key in use") { // as interop.lua says it
+		err = errInUse
+	}
+	return fmt.Errorf("%s in redis: %w", name, err)
 }

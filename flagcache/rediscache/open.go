@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 
@@ -12,31 +13,70 @@ import (
 	"github.com/hogflags/hogflags/flagcache"
 )
 
-// Owned is a store with a client of its own.
-type Owned struct{ *Store }
+// Owned is a store with a client of its own, which Close closes. Without a
+// service key it is a [flagcache.Pinner], too.
+type Owned interface {
+	flagcache.Store
+	flagcache.Watcher
+	io.Closer
+}
 
-// Close closes the client.
-func (o Owned) Close() error { return o.client.Close() }
+type ownedStore struct{ *Store }
+
+func (o ownedStore) Close() error { return o.client.Close() }
+
+type ownedInterop struct{ *Interop }
+
+func (o ownedInterop) Close() error { return o.client.Close() }
 
 // Open connects by URL. The schemes are redis and rediss for one server;
 // redis+cluster and rediss+cluster, with more nodes as addr parameters;
 // redis+sentinel and rediss+sentinel, with more sentinels as addr parameters
-// and the master's name as master_name. Other parameters are go-redis's. ctx
-// bounds the first contact, which must succeed.
+// and the master's name as master_name. With service_key the store is an
+// [Interop]. Other parameters are go-redis's. ctx bounds the first contact,
+// which must succeed.
 func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Owned, error) {
-	client, err := connect(rawURL)
+	rest, serviceKey, interop := takeServiceKey(rawURL)
+	client, err := connect(rest)
 	if err != nil {
-		return Owned{}, err
+		return nil, err
 	}
-	store, err := New(client, scope)
+	var store Owned
+	if interop {
+		var s *Interop
+		s, err = NewInterop(client, scope, serviceKey)
+		store = ownedInterop{s}
+	} else {
+		var s *Store
+		s, err = New(client, scope)
+		store = ownedStore{s}
+	}
 	if err == nil {
-		_, err = store.Record(ctx)
+		if _, err = store.Record(ctx); err != nil {
+			err = fmt.Errorf("open redis store: %w", err)
+		}
 	}
 	if err != nil {
 		_ = client.Close()
-		return Owned{}, fmt.Errorf("open redis store: %w", err)
+		return nil, err
 	}
-	return Owned{store}, nil
+	return store, nil
+}
+
+// takeServiceKey takes the parameter out of a URL; what is malformed in the rest
+// is left to go-redis.
+func takeServiceKey(rawURL string) (rest, key string, found bool) {
+	before, query, ok := strings.Cut(rawURL, "?")
+	values, err := url.ParseQuery(query)
+	if !ok || err != nil || !values.Has("service_key") {
+		return rawURL, "", false
+	}
+	key = values.Get("service_key")
+	values.Del("service_key")
+	if len(values) == 0 {
+		return before, key, true
+	}
+	return before + "?" + values.Encode(), key, true
 }
 
 func connect(rawURL string) (redis.UniversalClient, error) {
