@@ -153,7 +153,7 @@ func emptyTable(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close(t.Context()) }()
-	if _, err := db.Exec(t.Context(), "TRUNCATE hogflags_definitions"); err != nil {
+	if _, err := db.Exec(t.Context(), "TRUNCATE hogflags_definitions CASCADE"); err != nil {
 		t.Fatal(err)
 	}
 }
