@@ -63,6 +63,7 @@ type Client struct {
 	resolver *resolve.Resolver
 	subjects sync.Pool // of *Subject: a copy on the stack would not stay there
 
+	fixed     *rules.Set // the overrides alone; nil: there are none
 	localOnly bool
 	geoIP     bool
 	runtime   Runtime
@@ -105,7 +106,7 @@ func newClient(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	if from := cfg.DefinitionsFrom; from != nil {
-		c.loader, c.api, c.shared, c.project, c.keeps = from.loader, from.api, true, from.project, from.keeps
+		c.loader, c.api, c.shared, c.project, c.keeps, c.fixed = from.loader, from.api, true, from.project, from.keeps, from.fixed
 	} else if c.api, err = posthogapi.New(cfg.api()); err != nil {
 		return nil, err
 	}
@@ -120,7 +121,15 @@ func newClient(ctx context.Context, cfg Config) (*Client, error) {
 			return nil, fmt.Errorf("config: EventShare: %w", err)
 		}
 	}
-	if c.shared || cfg.remoteOnly() {
+	if c.shared {
+		return c, nil
+	}
+	fixed, err := cfg.overrides()
+	if err != nil {
+		return nil, err
+	}
+	c.fixed = overridesAlone(fixed)
+	if cfg.remoteOnly() {
 		return c, nil
 	}
 	c.loader, err = loader.New(ctx, loader.Config{
@@ -130,6 +139,7 @@ func newClient(ctx context.Context, cfg Config) (*Client, error) {
 		TimeZone:        cfg.TimeZone,
 		Bootstrap:       cfg.Bootstrap,
 		File:            cfg.LastKnownGoodFile,
+		Overrides:       fixed,
 		KeepDefinitions: cfg.KeepDefinitions,
 		ProjectToken:    cfg.ProjectToken,
 		Host:            c.api.Host(),

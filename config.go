@@ -101,6 +101,14 @@ type Config struct {
 	// nothing of the person.
 	GeoIP bool
 
+	// Overrides fixes the value of flags for everybody, whatever PostHog says:
+	// false, true, a variant's key, or an [Override] with a payload. Flags of
+	// the definitions that rest on them see that. Nil: those of the
+	// environment variable [OverridesVariable]; an empty map: none, whatever
+	// is in the environment. With DefinitionsFrom that client's are in force.
+	// For development and tests: it is logged as a warning.
+	Overrides map[string]any
+
 	// Runtime is for subjects that name none: flags for another are not found.
 	// Zero is RuntimeServer.
 	Runtime Runtime
@@ -189,6 +197,7 @@ type view struct {
 	DefinitionsShared bool              `json:"definitions_shared"`
 	TimeZone          string            `json:"time_zone"`
 	LocalOnly         bool              `json:"only_evaluate_locally"`
+	Overrides         int               `json:"overrides"`
 	RemoteTimeout     time.Duration     `json:"remote_timeout"`
 	Events            bool              `json:"events"`
 }
@@ -205,6 +214,7 @@ func (c Config) view() view {
 		ClearOnQuota:      c.OnQuotaLimited == ClearFlags,
 		DefinitionsShared: c.DefinitionsFrom != nil,
 		LocalOnly:         c.OnlyEvaluateLocally,
+		Overrides:         len(c.Overrides),
 		RemoteTimeout:     c.RemoteTimeout,
 		Events:            c.Events != nil,
 	}

@@ -30,13 +30,20 @@ func (c *Client) EvaluateFlags(ctx context.Context, subject Subject, opts ...Eva
 		return before.evaluations, before.err
 	}
 	q := c.question(s, set)
+	var answers []Answer
+	var err error
 	if q.Set == nil && set.localOnly {
-		return Evaluations{}, c.notReady()
+		if err = c.notReady(); c.fixed == nil {
+			return Evaluations{}, err
+		}
+	} else {
+		q.Known = shared.known()
+		if answers, err = c.resolver.Flags(ctx, &q, set.keys); err != nil {
+			err = c.remoteError(err)
+		}
 	}
-	q.Known = shared.known()
-	answers, err := c.resolver.Flags(ctx, &q, set.keys)
-	if err != nil {
-		err = c.remoteError(err)
+	if q.Set == nil {
+		answers = c.overrideAll(answers, set.keys)
 	}
 	shared.remember(answers...)
 	c.count(answers)
@@ -111,6 +118,9 @@ func (c *Client) evaluate(ctx context.Context, key string, subject *Subject, opt
 	s := c.subject(ctx, subject)
 	defer c.release(s)
 	q := c.question(s, set)
+	if q.Set == nil && c.fixed != nil && c.fixed.Has(key) {
+		q.Set = c.fixed
+	}
 	if q.Set == nil && set.localOnly {
 		return Answer{}, c.notReady()
 	}

@@ -51,7 +51,7 @@ func (c *Client) detail(ctx context.Context, set *rules.Set, a *Answer) events.D
 		HasExperiment:    has, ExperimentKnown: known,
 		Minimal: a.MinimalFlagCalledEvents(),
 	}
-	if d.LocallyEvaluated {
+	if d.LocallyEvaluated && c.loader != nil && set != nil { // else it is an override without definitions
 		d.DefinitionsAt = c.loader.Status().FetchedAt
 		d.Minimal = set.MinimalFlagCalledEvents()
 	}

@@ -25,6 +25,7 @@ func (c Config) checkShared() error {
 		{"MaxAge", c.MaxAge != 0},
 		{"OnQuotaLimited", c.OnQuotaLimited != KeepFlags},
 		{"TimeZone", c.TimeZone != nil},
+		{"Overrides", len(c.Overrides) > 0},
 	} {
 		if s.set {
 			set = append(set, s.name)

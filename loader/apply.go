@@ -28,6 +28,9 @@ func (k *keeper) apply(doc document) (*Change, error) {
 			return nil, err
 		}
 	}
+	if len(k.fixed) > 0 {
+		defs = defs.Override(k.fixed)
+	}
 	set := rules.Compile(defs, rules.Options{TimeZone: k.timeZone})
 	prints := takeFingerprints(doc.body)
 	change := k.prints.diff(prints)

@@ -51,8 +51,9 @@ type keeper struct {
 	ready     chan struct{}             // closed with the first rules
 	refreshed atomic.Uint64             // how often a good answer came
 	timeZone  *time.Location
-	keep      bool          // the document's bytes
-	maxAge    time.Duration // zero: none
+	keep      bool                        // the document's bytes
+	fixed     map[string]flagdef.Override // flags, whatever the document says
+	maxAge    time.Duration               // zero: none
 	onQuota   QuotaPolicy
 	log       *slog.Logger
 	file      lastKnownGood
@@ -77,6 +78,7 @@ func newKeeper(cfg Config) *keeper {
 		ready:    make(chan struct{}),
 		timeZone: cfg.TimeZone,
 		keep:     cfg.KeepDefinitions,
+		fixed:    cfg.Overrides,
 		maxAge:   cfg.MaxAge,
 		onQuota:  cfg.OnQuotaLimited,
 		log:      cfg.Logger,

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagdef"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -65,6 +66,10 @@ type Config struct {
 	// file or from a coordinator, are refused. The file holds a hash of the
 	// token. Both are required with File.
 	ProjectToken, Host string
+
+	// Overrides are flags with fixed values, by key, whatever the definitions
+	// say. Documents are kept and passed on without them. Nil: none.
+	Overrides map[string]flagdef.Override
 
 	// KeepDefinitions keeps the bytes of the document for
 	// [Loader.Definitions]. Otherwise they are dropped when the rules are

@@ -31,7 +31,11 @@ func (t *transport) definitions(req *http.Request) (*http.Response, error) {
 		status := statusOf(err)
 		return answer(req, status, fmt.Sprintf("%d %s: hogflags: %v", status, http.StatusText(status), err), http.Header{}, nil), nil
 	}
-	if t.evaluate {
+	status := t.client.Status()
+	if status.Cleared { // as the client answers for no flag, posthog-go shall not
+		return answer(req, http.StatusPaymentRequired, "", http.Header{}, nil), nil
+	}
+	if t.evaluate || status.Expired {
 		defs = t.deferAll(defs)
 	}
 	header := http.Header{"Content-Type": {"application/json"}}

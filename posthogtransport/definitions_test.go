@@ -181,6 +181,41 @@ func TestQuotaKeepsTheFlags(t *testing.T) {
 	})
 }
 
+// A client that is told to drop its flags, or to distrust old ones, has
+// posthog-go do so.
+func TestClearedAndExpired(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		set    func(*hogflags.Config)
+	}{
+		"cleared": {402, func(cfg *hogflags.Config) { cfg.OnQuotaLimited = hogflags.ClearFlags }},
+		"expired": {503, func(cfg *hogflags.Config) { cfg.MaxAge = 5 * time.Minute }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				srv := newServer(t)
+				cfg := config(srv)
+				if err := posthogtransport.Configure(&cfg, newClient(t, srv, tt.set)); err != nil {
+					t.Fatal(err)
+				}
+				c := start(t, cfg)
+				settle()
+				srv.Fail(posthogtest.Failure{Path: "/flags/definitions", Status: tt.status})
+				time.Sleep(10 * time.Minute)
+				v, err := c.GetFeatureFlag(posthog.FeatureFlagPayload{Key: "on", DistinctId: "ada"})
+				if v != true || err != nil || srv.asked("/flags") == 0 {
+					t.Errorf("got %v, %v, and asked PostHog %d times; want its answer", v, err, srv.asked("/flags"))
+				}
+				srv.Recover()
+				time.Sleep(10 * time.Minute)
+				if got := isOn(t, c, "on"); got != true {
+					t.Errorf("after the recovery: got %v", got)
+				}
+			})
+		})
+	}
+}
+
 // Without any definitions posthog-go hears the reason, and does what it does.
 func TestNothingToServe(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -99,6 +99,7 @@ func (t *transport) evaluateFlags(req *http.Request, in flagsRequest) (*http.Res
 		answers = append(answers, set.Evaluate(key, &subject))
 	}
 	resp := flagswire.New(req, subject.Now)
+	resp.Minimal = set.MinimalFlagCalledEvents()
 	for _, a := range answers {
 		if a.Status != rules.Decided || !a.PayloadKnown() {
 			return nil, false

@@ -32,7 +32,7 @@ const definitions = `{
   {"id": 5, "key": "company", "active": true, "filters": {"aggregation_group_type_index": 0, "groups": [{"rollout_percentage": 100, "properties": [
       {"key": "size", "type": "group", "group_type_index": 0, "operator": "gt", "value": 5}]}]}}
  ],
- "group_type_mapping": {"0": "company"}, "cohorts": {}
+ "group_type_mapping": {"0": "company"}, "cohorts": {}, "minimal_flag_called_events": true
 }`
 
 // posthogServer is a fake PostHog that also takes events.
