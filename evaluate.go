@@ -8,9 +8,9 @@ import (
 	"maps"
 	"net/http"
 
+	"github.com/hogflags/hogflags/events"
 	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/resolve"
-	"github.com/hogflags/hogflags/rules"
 )
 
 // EvaluateFlags answers for every flag at once, or those of [FlagKeys], from one
@@ -38,6 +38,9 @@ func (c *Client) EvaluateFlags(ctx context.Context, subject Subject, opts ...Eva
 		}
 	} else {
 		q.Known = shared.known()
+		if c.loader != nil {
+			q.Refresh = c.loader.Refreshes()
+		}
 		if answers, err = c.resolver.Flags(ctx, &q, set.keys); err != nil {
 			err = c.remoteError(err)
 		}
@@ -64,33 +67,41 @@ func (c *Client) EvaluateFlags(ctx context.Context, subject Subject, opts ...Eva
 // only then does it block, as [Client.EvaluateFlags] does. The error is
 // [ErrInconclusive], [ErrFlagNotFound] or [ErrNotReady], and the value then nil.
 func (c *Client) GetFeatureFlag(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (any, error) {
-	a, err := c.evaluate(ctx, key, &subject, opts, true)
-	if err != nil {
+	var a Answer
+	if err := c.evaluate(ctx, key, &subject, opts, true, &a); err != nil {
 		return nil, err
 	}
-	return a.Value(), nil
+	_, enabled, variant := resolve.Read(&a)
+	if variant != "" {
+		return variant, nil
+	}
+	return enabled, nil
 }
 
 // IsFeatureEnabled reports whether a flag is on for the subject, with whatever
 // variant. It is false with an error; blocking and errors are those of
 // [Client.GetFeatureFlag].
 func (c *Client) IsFeatureEnabled(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (bool, error) {
-	a, err := c.evaluate(ctx, key, &subject, opts, true)
-	return a.Enabled(), err
+	var a Answer
+	err := c.evaluate(ctx, key, &subject, opts, true, &a)
+	_, enabled, _ := resolve.Read(&a)
+	return enabled, err
 }
 
 // GetFeatureFlagResult is [Client.GetFeatureFlag] with everything that is known:
 // value, variant, payload, reason.
 func (c *Client) GetFeatureFlagResult(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (Answer, error) {
-	return c.evaluate(ctx, key, &subject, opts, true)
+	var a Answer
+	err := c.evaluate(ctx, key, &subject, opts, true, &a)
+	return a, err
 }
 
 // GetFeatureFlagPayload gives the payload of the value that a flag has for the
 // subject, as [Evaluations.Payload] does; nil if it has none. It reports no
 // event. Blocking and errors are those of [Client.GetFeatureFlag].
 func (c *Client) GetFeatureFlagPayload(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (json.RawMessage, error) {
-	a, err := c.evaluate(ctx, key, &subject, opts, false)
-	if err != nil {
+	var a Answer
+	if err := c.evaluate(ctx, key, &subject, opts, false, &a); err != nil {
 		return nil, err
 	}
 	return a.Payload(), payloadErr(&a)
@@ -113,35 +124,49 @@ func (c *Client) GetAllFlagsAndPayloads(ctx context.Context, subject Subject, op
 
 // evaluate answers for one flag. A flag that is decided locally costs no
 // allocation.
-func (c *Client) evaluate(ctx context.Context, key string, subject *Subject, opts []EvaluateOption, read bool) (Answer, error) {
+func (c *Client) evaluate(ctx context.Context, key string, subject *Subject, opts []EvaluateOption, read bool, a *Answer) error {
 	set := c.settings(opts)
 	s := c.subject(ctx, subject)
-	defer c.release(s)
 	q := c.question(s, set)
 	if q.Set == nil && c.fixed != nil && c.fixed.Has(key) {
 		q.Set = c.fixed
 	}
 	if q.Set == nil && set.localOnly {
-		return Answer{}, c.notReady()
+		c.release(s)
+		return c.notReady()
 	}
-	local, open := c.resolver.Flag(&q, key)
-	a := resolve.Local(local)
-	if open && !set.localOnly {
-		a = c.ask(ctx, q, local, set)
+	q.Flag(key, a)
+	status, enabled, variant := resolve.Read(a)
+	if status != Decided && !set.localOnly {
+		*a = c.ask(ctx, q, *a)
+		status, enabled, variant = resolve.Read(a)
 	}
 	if c.observer != nil {
-		c.observer.Evaluated(outcomeOf(&a), 1)
+		c.observer.Evaluated(outcomeOf(a), 1)
 	}
 	if read && !set.silent {
-		c.reportFlag(ctx, s, q.Set, &a)
+		e := events.Exposure{
+			DistinctID: s.DistinctID, DeviceID: s.DeviceID, Groups: s.Groups,
+			Key: key, Decided: status == Decided, Enabled: enabled, Variant: variant,
+		}
+		if !c.reporter.Seen(&e) {
+			c.report(ctx, e, q.Set, a)
+		}
 	}
-	return a, errOf(&a)
+	c.release(s)
+	if status == Decided {
+		return nil
+	}
+	return errOf(a)
 }
 
 // ask is apart from evaluate, which must not allocate.
-func (c *Client) ask(ctx context.Context, q resolve.Question, local rules.Answer, set settings) Answer {
-	shared := scopeOf(ctx).entry(q.Subject, set.geoIP)
+func (c *Client) ask(ctx context.Context, q resolve.Question, local Answer) Answer {
+	shared := scopeOf(ctx).entry(q.Subject, q.GeoIP)
 	q.Known = shared.known()
+	if c.loader != nil {
+		q.Refresh = c.loader.Refreshes()
+	}
 	a, err := c.resolver.Ask(ctx, &q, local)
 	if q.Set == nil && err != nil {
 		a = resolve.Unanswered(local.Key(), c.remoteError(err))
@@ -178,7 +203,7 @@ func (c *Client) release(s *Subject) {
 func (c *Client) question(s *Subject, set settings) resolve.Question {
 	q := resolve.Question{Subject: s, LocalOnly: set.localOnly, GeoIP: set.geoIP}
 	if c.loader != nil {
-		q.Set, q.Refresh = c.loader.Rules(), c.loader.Refreshes()
+		q.Set = c.loader.Rules()
 	}
 	return q
 }

@@ -75,7 +75,7 @@ func (s *snapshot) see(key string) Answer {
 		s.read[i].Store(true)
 	}
 	if s.exposures != nil {
-		s.exposures.report(&a)
+		s.exposures.report(key, &a)
 	}
 	return a
 }

@@ -22,23 +22,20 @@ type exposures struct {
 	subject Subject
 }
 
-func (e *exposures) report(a *Answer) { e.client.reportFlag(e.ctx, &e.subject, e.set, a) }
+func (e *exposures) report(key string, a *Answer) {
+	status, enabled, variant := resolve.Read(a)
+	exposure := events.Exposure{
+		DistinctID: e.subject.DistinctID, DeviceID: e.subject.DeviceID, Groups: e.subject.Groups,
+		Key: key, Decided: status == Decided, Enabled: enabled, Variant: variant,
+	}
+	if !e.client.reporter.Seen(&exposure) {
+		e.client.report(e.ctx, exposure, e.set, a)
+	}
+}
 
-// reportFlag reports that a flag was read. For an exposure that was reported
-// before it does no more than find that out.
-func (c *Client) reportFlag(ctx context.Context, s *Subject, set *rules.Set, a *Answer) {
-	e := events.Exposure{
-		DistinctID: s.DistinctID,
-		DeviceID:   s.DeviceID,
-		Groups:     s.Groups,
-		Key:        a.Key(),
-		Decided:    a.Status() == Decided,
-		Enabled:    a.Enabled(),
-		Variant:    a.Variant(),
-	}
-	if !c.reporter.Seen(&e) {
-		c.reporter.Report(ctx, e, c.detail(ctx, set, a))
-	}
+// report sends the event of an exposure that is new.
+func (c *Client) report(ctx context.Context, e events.Exposure, set *rules.Set, a *Answer) {
+	c.reporter.Report(ctx, e, c.detail(ctx, set, a))
 }
 
 func (c *Client) detail(ctx context.Context, set *rules.Set, a *Answer) events.Detail {

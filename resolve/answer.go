@@ -37,6 +37,14 @@ func Unanswered(key string, cause error) Answer {
 	}
 }
 
+// Read is what callers read of every answer, without copying it.
+func Read(a *Answer) (status rules.Status, enabled bool, variant string) {
+	if a.remote == nil {
+		return a.local.Status, a.local.Enabled, a.local.Variant
+	}
+	return a.Status(), a.Enabled(), a.Variant()
+}
+
 // Status says whether the flag is decided. An inconclusive flag is one that
 // neither side decided: see [Answer.Missing] and [Answer.Cause].
 func (a Answer) Status() rules.Status {

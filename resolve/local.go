@@ -9,14 +9,13 @@ import (
 // evaluate answers for one flag from the definitions. The clock is read only for
 // a flag that depends on it: that costs as much as evaluating, and what is decided
 // without the time holds at any time.
-func evaluate(set *rules.Set, key string, s *rules.Subject) rules.Answer {
-	a := set.Evaluate(key, s)
-	if s.Now.IsZero() && !settled(&a) {
+func evaluate(set *rules.Set, key string, s *rules.Subject, a *rules.Answer) {
+	*a = set.Evaluate(key, s)
+	if s.Now.IsZero() && !settled(a) {
 		s.Now = time.Now()
-		a = set.Evaluate(key, s)
+		*a = set.Evaluate(key, s)
 		s.Now = time.Time{}
 	}
-	return a
 }
 
 // settled reports whether knowing more can add nothing to an answer.

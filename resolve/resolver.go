@@ -105,24 +105,29 @@ type Question struct {
 	Known func(key string) (Answer, bool)
 }
 
-// Flag answers for one flag from the definitions. open reports whether PostHog
-// may know better: then [Resolver.Ask] can be called. It allocates nothing for a
-// flag that is decided, and does not block.
-func (r *Resolver) Flag(q *Question, key string) (local rules.Answer, open bool) {
+// Flag answers for one flag from the definitions. It allocates nothing for a flag
+// that is decided, and does not block. The answer is written to a, as copying it
+// costs as much as finding it.
+func (q *Question) Flag(key string, a *Answer) {
+	a.remote = nil
 	if q.Set == nil {
-		return rules.Absent(key), true
+		a.local = rules.Absent(key)
+		return
 	}
-	local = evaluate(q.Set, key, q.Subject)
-	return local, r.open(q, key, &local)
+	evaluate(q.Set, key, q.Subject, &a.local)
 }
 
-// Ask has PostHog answer for a flag that [Resolver.Flag] left open. The error is
-// that of the remote evaluation; what a good one leaves open is in the answer.
-func (r *Resolver) Ask(ctx context.Context, q *Question, local rules.Answer) (Answer, error) {
-	if a, ok := q.known(local.Key()); ok {
-		return a, a.Cause()
+// Ask completes the answer of [Question.Flag]: it has PostHog answer, if that may
+// know better. The error is that of the remote evaluation; what a good one leaves
+// open is in the answer.
+func (r *Resolver) Ask(ctx context.Context, q *Question, a Answer) (Answer, error) {
+	if q.Set != nil && !r.open(q, a.local.Key(), &a.local) {
+		return a, nil
 	}
-	answers := []Answer{{local: local}}
+	if known, ok := q.known(a.local.Key()); ok {
+		return known, known.Cause()
+	}
+	answers := []Answer{a}
 	err := r.ask(ctx, q, causeOf(q, answers), answers)
 	return answers[0], err
 }
@@ -183,7 +188,7 @@ func (r *Resolver) locally(q *Question, keys []string) (answers []Answer, open [
 				continue
 			}
 			a := &answers[i].local
-			*a = evaluate(q.Set, key, q.Subject)
+			evaluate(q.Set, key, q.Subject, a)
 			if r.open(q, key, a) {
 				open = append(open, i)
 			}
