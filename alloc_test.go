@@ -3,11 +3,13 @@
 package hogflags
 
 import (
+	"log/slog"
 	"runtime"
 	"testing"
 	"time"
 	"weak"
 
+	"github.com/hogflags/hogflags/events"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
@@ -16,6 +18,13 @@ const allocDefinitions = `{"flags":[
  {"key":"variant","active":true,"filters":{"groups":[{}],"multivariate":{"variants":[{"key":"a","rollout_percentage":50},{"key":"b","rollout_percentage":50}]}}},
  {"key":"child","active":true,"filters":{"groups":[{"properties":[{"key":"on","type":"flag","operator":"flag_evaluates_to","value":true,"dependency_chain":["on"]}]}]}}
 ]}`
+
+// idle is an observer that looks away.
+type idle struct{}
+
+func (idle) Watch(func() Status)    {}
+func (idle) Evaluated(Outcome, int) {}
+func (idle) Asked(RemoteRequest)    {}
 
 // quietClient is ready and will not poll while a test measures.
 func quietClient(tb testing.TB) *Client {
@@ -28,6 +37,8 @@ func quietClient(tb testing.TB) *Client {
 		Host:         srv.URL,
 		HTTPClient:   srv.Client(),
 		PollInterval: time.Hour,
+		Events:       events.NewLogSink(slog.New(slog.DiscardHandler)),
+		Observer:     idle{},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -39,8 +50,9 @@ func quietClient(tb testing.TB) *Client {
 	return c
 }
 
-// A single flag costs no allocation beyond what evaluating the rules costs,
-// and that is none but for the interface around a variant's key.
+// A single flag, whose exposure was reported before, costs no allocation beyond
+// what evaluating the rules costs, and that is none but for the interface around a
+// variant's key.
 func TestSingleFlagAllocations(t *testing.T) {
 	c := quietClient(t)
 	ctx := t.Context()
@@ -56,11 +68,28 @@ func TestSingleFlagAllocations(t *testing.T) {
 		rules := testing.AllocsPerRun(1000, func() { sink = set.Evaluate(key, &timed).Value() })
 		get := testing.AllocsPerRun(1000, func() { sink, _ = c.GetFeatureFlag(ctx, key, subject) })
 		enabled := testing.AllocsPerRun(1000, func() { _, _ = c.IsFeatureEnabled(ctx, key, subject) })
-		if get > rules || enabled > 0 {
-			t.Errorf("%s: GetFeatureFlag allocates %v times, IsFeatureEnabled %v; want at most the rules' %v, and 0", key, get, enabled, rules)
+		result := testing.AllocsPerRun(1000, func() { _, _ = c.GetFeatureFlagResult(ctx, key, subject) })
+		options := testing.AllocsPerRun(1000, func() {
+			_, _ = c.IsFeatureEnabled(ctx, key, subject, OnlyEvaluateLocally(), GeoIP(true), SendFeatureFlagEvents(false))
+		})
+		if get > rules || enabled+result+options > 0 {
+			t.Errorf("%s: GetFeatureFlag allocates %v times, IsFeatureEnabled %v, with options %v, GetFeatureFlagResult %v; want at most the rules' %v, and 0",
+				key, get, enabled, options, result, rules)
 		}
 	}
 	runtime.KeepAlive(sink)
+}
+
+// A read of a snapshot costs nothing but the interface around a variant's key.
+func TestSnapshotAllocations(t *testing.T) {
+	c := quietClient(t)
+	e, err := c.EvaluateFlags(t.Context(), Subject{DistinctID: "u", PersonProperties: map[string]any{"plan": "pro"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := testing.AllocsPerRun(100, func() { e.IsEnabled("on"); e.Variant("variant"); e.IsEnabled("child", true) }); got > 0 {
+		t.Errorf("%v allocations, want none", got)
+	}
 }
 
 // What a caller passes must be free to go once the call has returned.
