@@ -2,7 +2,6 @@ package hogflags_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -14,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hogflags/hogflags"
-	"github.com/hogflags/hogflags/events"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
@@ -167,12 +165,4 @@ func TestOverridesOfTheEnvironment(t *testing.T) {
 			}
 		})
 	}
-}
-
-// recorder is a sink.
-type recorder struct{ events []events.Event }
-
-func (r *recorder) Capture(_ context.Context, e events.Event) error {
-	r.events = append(r.events, e)
-	return nil
 }
