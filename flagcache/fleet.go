@@ -102,6 +102,10 @@ func New(store Store, o Options) (*Fleet, error) {
 	if o.Interval < time.Second {
 		return nil, fmt.Errorf("start fleet: interval %v is below a second", o.Interval)
 	}
+	signed, isSigned := store.(*Signed)
+	if isSigned && !signed.CanSign() && !o.ReadOnly {
+		return nil, fmt.Errorf("start fleet: %w: give one, or attach read only", ErrNoSigningKey)
+	}
 	f := &Fleet{
 		store:   store,
 		opts:    o,
@@ -114,7 +118,7 @@ func New(store Store, o Options) (*Fleet, error) {
 		asks:    newBounded(maxAsks),
 	}
 	f.core = newCore(store.Scope(), o.Name, o.Interval, o.ReadOnly, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), o.Logger)
-	f.core.ignorePins = o.IgnorePins
+	f.core.ignorePins, f.core.signed = o.IgnorePins, isSigned
 	f.publish(nil, time.Now())
 	return f, nil
 }

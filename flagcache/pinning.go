@@ -85,7 +85,10 @@ func decide(ctx context.Context, store Store, by, why string) (Pinner, Pin, erro
 }
 
 func set(ctx context.Context, pinner Pinner, p Pin, doc *Entry) error {
-	_, err := pinner.SetPin(ctx, p, doc)
+	rec, err := pinner.SetPin(ctx, p, doc)
+	if errors.Is(err, ErrStale) && rec.Refused != nil {
+		return fmt.Errorf("%w over a pin that is not trusted and has a greater number: remove it from the store: %w", ErrBadPin, rec.Refused)
+	}
 	if errors.Is(err, ErrStale) {
 		return fmt.Errorf("%w: somebody else decided at the same moment: look at the status", ErrBadPin)
 	}

@@ -23,6 +23,7 @@ type checker struct {
 	reloads int
 
 	pins     map[flagdef.Revision]bool // were ever pinned
+	decided  map[decision]bool         // by an operator
 	shown    map[*simProc]shownDoc
 	unpinned time.Time // when the store last went back to an earlier decision
 
@@ -43,6 +44,11 @@ type servedDoc struct {
 	at   Position
 }
 
+type decision struct {
+	number   uint64
+	revision flagdef.Revision
+}
+
 type shownDoc struct {
 	life   int
 	doc    *Entry
@@ -59,14 +65,15 @@ type requestsOf struct {
 
 func newChecker(s *sim) *checker {
 	return &checker{
-		s:      s,
-		facts:  map[Position]fact{},
-		answer: map[*simProc]fact{},
-		served: map[*simProc]*servedDoc{},
-		sent:   map[*simProc]requestsOf{},
-		kept:   map[Position]bool{},
-		pins:   map[flagdef.Revision]bool{},
-		shown:  map[*simProc]shownDoc{},
+		s:       s,
+		facts:   map[Position]fact{},
+		answer:  map[*simProc]fact{},
+		served:  map[*simProc]*servedDoc{},
+		sent:    map[*simProc]requestsOf{},
+		kept:    map[Position]bool{},
+		pins:    map[flagdef.Revision]bool{},
+		decided: map[decision]bool{},
+		shown:   map[*simProc]shownDoc{},
 	}
 }
 
@@ -150,7 +157,7 @@ func (c *checker) state(p *simProc, before *tenure) {
 	if e.Position == was.at {
 		return
 	}
-	if was.at.After(e.Position) && !p.readOnly {
+	if was.at.After(e.Position) && (!p.readOnly || p.core.signed) {
 		c.fail("%s served %v and then %v", p.name(), was.at, e.Position)
 	}
 	// A wiped store gives the lease away early: then a former leader that is cut
@@ -174,8 +181,17 @@ func (c *checker) serves(p *simProc) {
 		was = shownDoc{life: p.life}
 	}
 	since := was.since
+	if p.core.pin.refused != nil {
+		k.Number = max(k.Number, was.number) // it is not followed
+	}
 	if was.number != k.Number {
 		since = c.s.now
+	}
+	if p.core.pinned() && !c.decided[decision{k.Number, k.Revision}] {
+		c.fail("%s follows the pin %d, which no operator set", p.name(), k.Number)
+	}
+	if p.core.signed && was.number > k.Number && k.Number != 0 {
+		c.fail("%s followed decision %d and then, signed, %d", p.name(), was.number, k.Number)
 	}
 	if was.number > k.Number && !c.unpinned.After(was.since.Add(-settleNetwork)) {
 		c.fail("%s followed decision %d and then %d", p.name(), was.number, k.Number)
@@ -192,16 +208,16 @@ func (c *checker) serves(p *simProc) {
 
 // stored looks at the store after a step.
 func (c *checker) stored() {
-	e := c.s.store.state.Entry
-	if e == nil {
+	h := c.s.store.trusted()
+	if !h.Exists() {
 		return
 	}
-	c.same("stored is", e.Head)
-	c.kept[e.Position] = true
-	if c.last.After(e.Position) {
-		c.fail("the store went from %v back to %v", c.last, e.Position)
+	c.same("stored is", h)
+	c.kept[h.Position] = true
+	if c.last.After(h.Position) {
+		c.fail("the store went from %v back to %v", c.last, h.Position)
 	}
-	c.last = e.Position
+	c.last = h.Position
 }
 
 // restored is called when the store itself went back.

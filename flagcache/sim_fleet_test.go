@@ -15,10 +15,11 @@ var (
 )
 
 // TestSimulatedFleet runs random faults against whole fleets. A failing seed is
-// replayed with -run TestSimulatedFleet -sim.seed=N.
-func TestSimulatedFleet(t *testing.T) { simulateSeeds(t, func(*sim) {}) }
+// replayed with -run TestSimulatedFleet -sim.seed=N, and likewise for the tests
+// that let more go wrong.
+func TestSimulatedFleet(t *testing.T) { simulateSeeds(t, *simSeeds, func(*sim) {}) }
 
-func simulateSeeds(t *testing.T, set func(*sim)) {
+func simulateSeeds(t *testing.T, seeds int, set func(*sim)) {
 	t.Helper()
 	if *simSeed != 0 {
 		s := simulateWith(*simSeed, func(s *sim) { s.keep = true; set(s) })
@@ -28,7 +29,7 @@ func simulateSeeds(t *testing.T, set func(*sim)) {
 		}
 		return
 	}
-	for seed := uint64(1); seed <= uint64(*simSeeds); seed++ {
+	for seed := uint64(1); seed <= uint64(seeds); seed++ {
 		if s := simulateWith(seed, set); s.check.err != nil {
 			tail := s.trace[max(0, len(s.trace)-60):]
 			t.Fatalf("seed %d (%d processes): %v\n%s", seed, len(s.procs), s.check.err, strings.Join(tail, "\n"))
@@ -91,6 +92,9 @@ func (s *sim) faults() {
 	if s.pins {
 		s.every(s.between(5*time.Second, 40*time.Second), s.operate)
 	}
+	if s.tampers {
+		s.every(s.between(2*time.Second, 20*time.Second), s.tamper)
+	}
 }
 
 // every repeats do at random intervals around d until the faults are over.
@@ -151,6 +155,9 @@ func (s *sim) fault() {
 			st.restore(state, "rolled back")
 		}
 	case 13:
+		if s.tampers {
+			return // see docs/signing.md: a clock that ran ahead, and then a deleted pin
+		}
 		st.clock += s.between(-10*time.Minute, 10*time.Minute)
 		st.clockMoved = true
 		s.note("store's clock is now off by %v", st.clock)
@@ -198,6 +205,9 @@ func (s *sim) heal() {
 		if !p.alive() {
 			p.boot()
 		}
+	}
+	if s.tampers {
+		s.operate() // a replayed pin stays with those that never saw a later one
 	}
 }
 

@@ -1,6 +1,7 @@
 package flagcache
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -14,6 +15,7 @@ type simStore struct {
 	stalled    time.Time     // nothing is applied before
 	down       bool          // every call fails soon
 	clockMoved bool
+	signed     *Signed // how processes see it; nil: as it is
 
 	// Rates of faults of the network, 0 to 1, for each call.
 	loseRequest, loseReply, late, twice float64
@@ -113,36 +115,36 @@ func describe(t task) any {
 }
 
 func (st *simStore) step(t task) result {
-	now := st.serverNow()
-	l := &st.state
+	now, ctx := st.serverNow(), context.Background()
+	store := st.view()
+	var rec Record
 	var err error
 	switch t.kind {
 	case taskLoad:
-		if l.Entry == nil {
-			return result{err: ErrNotFound}
-		}
-		return result{entry: l.Entry}
+		e, err := store.Load(ctx)
+		return result{entry: e, err: err}
 	case taskLoadPin:
-		e, err := l.LoadRevision(t.pin.Revision)
+		e, err := store.LoadRevision(ctx, t.pin.Revision)
 		return result{entry: e, err: err}
 	case taskLook:
+		rec, err = store.Record(ctx)
 	case taskAcquire:
-		err = l.Acquire(now, t.bid, leaseTTL)
+		rec, err = store.Acquire(ctx, t.bid, leaseTTL)
 	case taskRenew:
-		err = l.Renew(now, t.claim, leaseTTL)
+		rec, err = store.Renew(ctx, t.claim, leaseTTL)
 	case taskSave:
-		err = l.Save(now, t.claim, t.entry)
+		rec, err = store.Save(ctx, t.claim, t.entry)
 	case taskConfirm:
-		err = l.Confirm(now, t.claim, t.entry.Head)
+		rec, err = store.Confirm(ctx, t.claim, t.entry.Head)
 	case taskFail:
-		err = l.Fail(now, t.claim, t.failure)
+		rec, err = store.Fail(ctx, t.claim, t.failure)
 	}
 	st.keepStep(now, t.kind.String(), t, err)
 	if t.kind == taskFail && t.release && definite(err) {
-		err = l.Release(now, t.claim)
+		rec, err = store.Release(ctx, t.claim)
 		st.keepStep(now, "release", t, err)
 	}
-	return result{record: l.Record(now), err: err}
+	return result{record: rec, err: err}
 }
 
 // reload is somebody's request for a poll.

@@ -25,10 +25,11 @@ type sim struct {
 	procs []*simProc
 	check *checker
 
-	healed bool // no more faults
-	pins   bool // an operator pins and unpins
-	trace  []string
-	keep   bool // the whole trace, not its tail
+	healed  bool // no more faults
+	pins    bool // an operator pins and unpins
+	tampers bool // somebody without a key writes the store
+	trace   []string
+	keep    bool // the whole trace, not its tail
 }
 
 type event struct {
@@ -130,6 +131,7 @@ func (p *simProc) boot() {
 	p.frozen, p.mail = false, nil
 	rng := rand.New(rand.NewPCG(p.s.seed, uint64(p.id)<<20|uint64(p.life)))
 	p.core = newCore(simScope, p.name(), p.s.interval, p.readOnly, rng, slog.New(slog.DiscardHandler))
+	p.core.signed = p.s.store.signed != nil
 	drawn := 0
 	p.core.newToken = func() string { drawn++; return fmt.Sprint(p.name(), "-", drawn) }
 	p.core.start(p.clock(), nil)

@@ -24,6 +24,9 @@ type Backend struct {
 	// would. Nil skips what needs it.
 	Wipe func(t testing.TB, scope flagcache.Scope)
 
+	// Signs is for a store that signs what it is given, and shows no signatures.
+	Signs bool
+
 	// Evict removes the entry alone. Nil skips what needs it.
 	Evict func(t testing.TB, scope flagcache.Scope)
 

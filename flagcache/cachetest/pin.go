@@ -22,7 +22,7 @@ func pinner(t *testing.T, s flagcache.Store) flagcache.Pinner {
 // pin makes a decision; a nil document pins nothing.
 func pin(number uint64, doc *flagcache.Entry) flagcache.Pin {
 	p := flagcache.Pin{
-		Number: number, By: "ada", Why: `checkout is "broken", grün` + "\u2028", Signature: "sig:" + fmt.Sprint(number),
+		Number: number, By: "ada", Why: `checkout is "broken", grün` + "\u2028",
 		At: time.Date(2026, 11, 1, 14, 0, 0, 111222000, time.UTC),
 	}
 	if doc != nil {
@@ -32,9 +32,16 @@ func pin(number uint64, doc *flagcache.Entry) flagcache.Pin {
 }
 
 // signed is an entry with all that a head may carry.
-func signed(e *flagcache.Entry) *flagcache.Entry {
-	e.Signature = "opaque." + e.Revision.Short()
+func (b Backend) signed(e *flagcache.Entry) *flagcache.Entry {
+	e.Signature = b.signature("opaque." + e.Revision.Short())
 	return e
+}
+
+func (b Backend) signature(text string) string {
+	if b.Signs {
+		return ""
+	}
+	return text
 }
 
 func setPin(t *testing.T, s flagcache.Store, p flagcache.Pin, doc *flagcache.Entry) {
@@ -82,12 +89,13 @@ func testPin(t *testing.T, b Backend) {
 	pinner(t, s)
 	other := b.Open(t, s.Scope())
 	c := acquire(t, s, bid("a"), long)
-	first := signed(entry(s, c, 1, `{"flags":[1]}`))
+	first := b.signed(entry(s, c, 1, `{"flags":[1]}`))
 	save(t, s, c, first)
 	if got := record(t, s).Pin; got != (flagcache.Pin{}) {
 		t.Errorf("a fresh store has the pin %+v", got)
 	}
 	p := pin(7, first)
+	p.Signature = b.signature("opaque.7")
 	setPin(t, s, p, first)
 	rec := record(t, other)
 	if rec.Pin != p || rec.Head != first.Head {
@@ -140,7 +148,7 @@ func testPinKeepsItsCopy(t *testing.T, b Backend) {
 	s := b.fresh(t)
 	p := pinner(t, s)
 	c := acquire(t, s, bid("a"), long)
-	first := signed(entry(s, c, 1, `{"flags":[1]}`))
+	first := b.signed(entry(s, c, 1, `{"flags":[1]}`))
 	save(t, s, c, first)
 	setPin(t, s, pin(1, first), first)
 	for i := range flagcache.MaxFormer + 3 {
@@ -163,12 +171,12 @@ func testHistory(t *testing.T, b Backend) {
 	c := acquire(t, s, bid("a"), long)
 	var saved []*flagcache.Entry
 	for i := range flagcache.MaxFormer + 3 {
-		e := signed(entry(s, c, uint64(2*i+1), fmt.Sprintf(`{"flags":["%0*d"]}`, i+1, i)))
+		e := b.signed(entry(s, c, uint64(2*i+1), fmt.Sprintf(`{"flags":["%0*d"]}`, i+1, i)))
 		save(t, s, c, e)
 		confirmed := *e
 		confirmed.Seq++
 		confirmed.CheckedAt = confirmed.CheckedAt.Add(time.Second)
-		confirmed.Signature = "again"
+		confirmed.Signature = b.signature("again")
 		for range 2 {
 			if _, err := s.Confirm(t.Context(), c, confirmed.Head); err != nil {
 				t.Fatal(err)
