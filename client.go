@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hogflags/hogflags/events"
 	"github.com/hogflags/hogflags/loader"
@@ -68,6 +69,7 @@ type Client struct {
 	geoIP     bool
 	runtime   Runtime
 	contexts  []string
+	now       func() time.Time // nil: time.Now
 
 	sink     events.Sink      // nil: there is none
 	reporter *events.Reporter // nil: nothing is reported
@@ -98,6 +100,7 @@ func newClient(ctx context.Context, cfg Config) (*Client, error) {
 		geoIP:     cfg.GeoIP,
 		runtime:   cfg.Runtime,
 		contexts:  slices.Clone(cfg.EvaluationContexts),
+		now:       cfg.Now,
 		sink:      cfg.Events,
 		observer:  cfg.Observer,
 	}

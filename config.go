@@ -129,6 +129,10 @@ type Config struct {
 	// Observer is told of evaluations, for metrics. Nil: nobody is.
 	Observer Observer
 
+	// Now is the clock for subjects that bring no time of their own, as a test
+	// may want to set it. It must be safe for concurrent use. Nil: time.Now.
+	Now func() time.Time
+
 	// HTTPClient sends the requests. Nil means a client on
 	// [http.DefaultTransport].
 	HTTPClient *http.Client

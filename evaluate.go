@@ -192,6 +192,9 @@ func (c *Client) subject(ctx context.Context, from *Subject) *Subject {
 	if len(s.Contexts) == 0 {
 		s.Contexts = c.contexts
 	}
+	if c.now != nil && s.Now.IsZero() {
+		s.Now = c.now()
+	}
 	return s
 }
 

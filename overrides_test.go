@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,13 +52,8 @@ func TestOverrides(t *testing.T) {
 				}
 			}
 			got, err := c.GetAllFlags(t.Context(), pro("u"))
-			want := map[string]any{}
-			for key, v := range overridden {
-				want[key] = v
-			}
-			for key, v := range others {
-				want[key] = v
-			}
+			want := maps.Clone(overridden)
+			maps.Copy(want, others)
 			if diff := cmp.Diff(got, want); diff != "" || (err == nil) != (others != nil) {
 				t.Errorf("%s: %v (-got +want):\n%s", when, err, diff)
 			}
