@@ -69,6 +69,24 @@ type Request struct {
 	Err      error         // nil, or why there is no answer; [ErrCircuitOpen] if nothing was sent
 }
 
+// Result is what became of the request in one word: "answered", "quota_limited",
+// "circuit_open", "timeout", "canceled" by the caller, or "failed".
+func (r Request) Result() string {
+	switch {
+	case r.Err == nil:
+		return "answered"
+	case errors.Is(r.Err, ErrCircuitOpen):
+		return "circuit_open"
+	case errors.Is(r.Err, ErrQuotaLimited), posthogapi.KindOf(r.Err) == posthogapi.QuotaLimited:
+		return "quota_limited"
+	case errors.Is(r.Err, context.Canceled):
+		return "canceled"
+	case errors.Is(r.Err, context.DeadlineExceeded):
+		return "timeout"
+	}
+	return "failed"
+}
+
 // Resolver answers for flags. It is safe for concurrent use and starts no
 // goroutine.
 type Resolver struct {
