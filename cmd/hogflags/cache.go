@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,12 +16,27 @@ const openTimeout = 10 * time.Second
 
 // cache is a fleet's store, for one project.
 type cache struct {
-	Cache   string `env:"HOGFLAGS_CACHE" placeholder:"URL" help:"The store: memory:, redis://HOST:PORT, postgres://USER:PASSWORD@HOST/DB. With a password better in the environment."`
+	Cache   string `env:"HOGFLAGS_CACHE" placeholder:"URL" help:"The store: file:FOLDER, sqlite:FILE, redis://HOST:PORT, postgres://USER:PASSWORD@HOST/DB. With a password better in the environment."`
 	project `embed:""`
 }
 
-// store opens the store.
+// store opens the store, and makes sure that it answers.
 func (c *cache) store(ctx context.Context) (open.Store, error) {
+	store, err := c.openStore()
+	if err != nil {
+		return nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	if _, err := store.Record(bounded); err != nil {
+		_ = store.Close() // nothing was written to it
+		return nil, &stop{code: exitStore, err: fmt.Errorf("reach the store: %w", err)}
+	}
+	return store, nil
+}
+
+// openStore opens the store, whether or not its server answers.
+func (c *cache) openStore() (open.Store, error) {
 	switch {
 	case c.Cache == "":
 		return nil, badInput("", "no store: name it by --cache or HOGFLAGS_CACHE, as one of %s", open.Schemes)
@@ -31,9 +47,10 @@ func (c *cache) store(ctx context.Context) (open.Store, error) {
 	if err != nil {
 		return nil, badInput("", "%w", err)
 	}
-	bounded, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	store, err := open.Open(bounded, c.Cache, flagcache.Scope{Project: c.ProjectToken, Host: host})
+	store, err := open.Open(c.Cache, flagcache.Scope{Project: c.ProjectToken, Host: host})
+	if errors.Is(err, flagcache.ErrURL) {
+		return nil, badInput("", "%w", err)
+	}
 	if err != nil {
 		return nil, &stop{code: exitStore, err: err}
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -26,7 +29,26 @@ Exit codes:
 
     0  stopped by SIGINT or SIGTERM
     2  the command line or the address cannot be used
-    5  the store cannot be used`
+    5  the file or folder of the store cannot be used
+
+Without --cache it keeps the definitions in a database of this user's, which all relays of this host share. A store on a server may be down at the start: the relay then asks PostHog itself, rarely, and joins the fleet when the store answers.`
+}
+
+// defaultStore is a database in this user's cache folder, or memory if there is
+// no such folder to write to.
+func defaultStore(log *slog.Logger) string {
+	dir, err := os.UserCacheDir()
+	if err == nil {
+		dir = filepath.Join(dir, "hogflags")
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		log.Warn("definitions are kept in memory alone: there is no cache folder, and --cache names no store", "error", err)
+		return "memory:"
+	}
+	path := filepath.Join(dir, "definitions.db")
+	log.Info("definitions are kept in a database, as --cache names no store", "file", path)
+	return "sqlite:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
 }
 
 // Run serves until ctx ends.
@@ -39,13 +61,16 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 		}
 		upstream = flagcache.PostHog(client)
 	}
-	store, err := c.store(ctx)
+	logger := slog.New(slog.NewTextHandler(std.err, nil))
+	if c.Cache == "" {
+		c.Cache = defaultStore(logger)
+	}
+	store, err := c.openStore() // its server may come up later
 	if err != nil {
 		return err
 	}
 	defer func() { _ = store.Close() }() // nothing is held in it any more
 
-	logger := slog.New(slog.NewTextHandler(std.err, nil))
 	fleet, err := flagcache.New(store, flagcache.Options{Interval: c.PollInterval, ReadOnly: c.ReadOnly, Logger: logger})
 	if err != nil {
 		return badInput("", "%w", err)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -84,6 +85,68 @@ func TestServeReadOnly(t *testing.T) {
 	body, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "no definitions yet") {
 		t.Errorf("/readyz %d %q, %v, want 503 and why", resp.StatusCode, body, err)
+	}
+}
+
+// A relay starts while its store is down, and serves what PostHog tells it.
+func TestServeWithoutItsStore(t *testing.T) {
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	up, err := posthogtest.Start(posthogtest.Config{Definitions: demoProject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Close()
+	url, stop := startServe(t, serveCmd{
+		cache: cache{Cache: "redis://127.0.0.1:1", project: project{
+			ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey, Host: up.URL,
+		}},
+		Listen: "127.0.0.1:0", PollInterval: time.Second,
+	})
+	awaitReady(t, url)
+	if logs, err := stop(); err != nil || !strings.Contains(logs, "store does not answer") {
+		t.Errorf("Run = %v, logs\n%s", err, logs)
+	}
+}
+
+// Without a store a relay keeps definitions in this user's cache folder, where
+// they survive it.
+func TestServeDefaultStore(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	home := t.TempDir()
+	for _, name := range []string{"XDG_CACHE_HOME", "HOME", "LocalAppData"} {
+		t.Setenv(name, home)
+	}
+	up, err := posthogtest.Start(posthogtest.Config{Definitions: demoProject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Close()
+	cmd := serveCmd{
+		cache: cache{project: project{
+			ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey, Host: up.URL,
+		}},
+		Listen: "127.0.0.1:0", PollInterval: time.Second,
+	}
+	url, stop := startServe(t, cmd)
+	awaitReady(t, url)
+	logs, err := stop()
+	if err != nil || !strings.Contains(logs, "definitions.db") {
+		t.Errorf("Run = %v, logs\n%s", err, logs)
+	}
+	cmd.ReadOnly = true
+	url, stop = startServe(t, cmd)
+	awaitReady(t, url)
+	if _, err := stop(); err != nil {
+		t.Errorf("Run = %v", err)
+	}
+
+	for _, name := range []string{"XDG_CACHE_HOME", "HOME", "LocalAppData"} {
+		t.Setenv(name, "")
+	}
+	var warned bytes.Buffer
+	if got := defaultStore(slog.New(slog.NewTextHandler(&warned, nil))); got != "memory:" || !strings.Contains(warned.String(), "memory alone") {
+		t.Errorf("without a home: %s\n%s", got, &warned)
 	}
 }
 

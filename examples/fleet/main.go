@@ -33,7 +33,7 @@ func main() {
 
 func run(ctx context.Context, flag, distinctID string) error {
 	token, host := os.Getenv("POSTHOG_PROJECT_API_KEY"), cmp.Or(os.Getenv("POSTHOG_HOST"), posthogapi.DefaultHost)
-	store, err := rediscache.Open(ctx, os.Getenv("REDIS_URL"), flagcache.Scope{Project: token, Host: host})
+	store, err := rediscache.Open(os.Getenv("REDIS_URL"), flagcache.Scope{Project: token, Host: host})
 	if err != nil {
 		return err
 	}

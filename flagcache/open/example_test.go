@@ -1,7 +1,6 @@
 package open_test
 
 import (
-	"context"
 	"fmt"
 	"log"
 
@@ -10,7 +9,7 @@ import (
 )
 
 func ExampleOpen() {
-	store, err := open.Open(context.Background(), "memory:", flagcache.Scope{
+	store, err := open.Open("memory:", flagcache.Scope{
 		Project: "phc_example",
 		Host:    "https://us.i.posthog.com",
 	})

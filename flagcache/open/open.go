@@ -3,7 +3,6 @@
 package open
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -26,15 +25,18 @@ type Store interface {
 // Schemes are the URLs that Open takes, for a usage message.
 const Schemes = "memory:, file:FOLDER, sqlite:FILE, redis://, rediss://, redis+cluster://, redis+sentinel://, postgres://"
 
-// Open opens the store at rawURL for scope. ctx bounds the first contact, which
-// must succeed. Errors do not contain the URL's password.
+// Open opens the store at rawURL for scope. A malformed URL is a
+// [flagcache.ErrURL]. What is on this host is looked at: a folder that is missing
+// or not this user's is an error at once. A server is contacted when the store is
+// used, so that a program starts while its store is down; to find out now, call
+// Record. Errors do not contain the URL's password.
 //
 //	memory:                                          this process alone
 //	file:FOLDER                                      the processes of one host; absolute or relative
 //	sqlite:FILE                                      likewise, in a database
 //	redis://user:password@host:6379/0                also rediss, redis+cluster, redis+sentinel
 //	postgres://user:password@host/db?create_table=true
-func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Store, error) {
+func Open(rawURL string, scope flagcache.Scope) (Store, error) {
 	scheme, _, _ := strings.Cut(rawURL, ":")
 	switch scheme {
 	case "memory":
@@ -48,11 +50,11 @@ func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Store, err
 	case "sqlite":
 		return opened(sqlitecache.Open(rawURL, scope))
 	case "redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel":
-		return opened(rediscache.Open(ctx, rawURL, scope))
+		return opened(rediscache.Open(rawURL, scope))
 	case "postgres", "postgresql":
-		return opened(pgcache.Open(ctx, rawURL, scope))
+		return opened(pgcache.Open(rawURL, scope))
 	}
-	return nil, fmt.Errorf("open store: unknown kind of URL, want one of %s", Schemes)
+	return nil, fmt.Errorf("open store: %w: want one of %s", flagcache.ErrURL, Schemes)
 }
 
 type memory struct{ *memorycache.Store }

@@ -4,6 +4,7 @@ package open_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -18,11 +19,13 @@ var scope = flagcache.Scope{Project: "phc_open", Host: "https://us.i.posthog.com
 func TestOpen(t *testing.T) {
 	for name, url := range map[string]func(t *testing.T) string{
 		"memory":   func(*testing.T) string { return "memory:" },
+		"file":     func(t *testing.T) string { return "file:" + t.TempDir() },
+		"sqlite":   func(t *testing.T) string { return "sqlite:" + t.TempDir() + "/cache.db" },
 		"redis":    func(t *testing.T) string { return "redis://" + testservers.StartRedis(t).Addr + "/1" },
 		"postgres": func(t *testing.T) string { return testservers.StartPostgres(t).URL + "&create_table=true" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := open.Open(t.Context(), url(t), scope)
+			s, err := open.Open(url(t), scope)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,33 +47,70 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	for _, test := range []struct{ url, want string }{
 		{"etcd://x", "redis://"},
 		{"", "memory:"},
-		{"redis+ring://x", "unknown kind"},
-		{"redis://:hunter2@127.0.0.1:1/0", "connect"},
-		{"postgres://u:hunter2@127.0.0.1:1/db", "connect"},
+		{"redis+ring://x", "want one of"},
 		{"postgres://u:hunter2@127.0.0.1:x/db", "malformed"},
-		{"redis://u:hunter2@127.0.0.1:1/0?no_such=1", "malformed"},
+		{"postgres://u:hunter2@127.0.0.1/db?create_table=1", "true or false"},
+		{"postgres://u:hunter2@127.0.0.1/db?sslmode=sometimes", "sslmode"},
+		{"redis://u:hunter2@127.0.0.1:1/0?no_such=1", "no_such"},
+		{"redis://u:hunter2@127.0.0.1:1/zero", "malformed"},
+		{"file:", "no path"},
+		{"sqlite://host/x", "names a host"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		s, err := open.Open(ctx, test.url, scope)
-		cancel()
+		s, err := open.Open(test.url, scope)
 		if err == nil || s != nil {
 			t.Errorf("%s: opened %v", test.url, s)
 			continue
 		}
-		if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: error %q, want it to mention %q and no password", test.url, err, test.want)
+		if !errors.Is(err, flagcache.ErrURL) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: error %q, want ErrURL, %q and no password", test.url, err, test.want)
 		}
 	}
-	if _, err := open.Open(t.Context(), "memory:", flagcache.Scope{}); err == nil {
-		t.Error("a store without a scope was opened")
+	for _, url := range []string{"memory:", "file:x", "sqlite:x", "redis://127.0.0.1:1", "postgres://127.0.0.1:1/db"} {
+		if _, err := open.Open(url, flagcache.Scope{}); err == nil {
+			t.Errorf("%s: opened without a scope", url)
+		}
 	}
 }
 
-// A table that is missing is an error that says what to do.
+// A server that is down is no mistake: the store opens, and its methods say so.
+func TestOpenUnreachable(t *testing.T) {
+	for _, url := range []string{"redis://:hunter2@127.0.0.1:1/0", "postgres://u:hunter2@127.0.0.1:1/db"} {
+		s, err := open.Open(url, scope)
+		if err != nil {
+			t.Errorf("%s: %v", url, err)
+			continue
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		_, err = s.Record(ctx)
+		cancel()
+		if err == nil || errors.Is(err, flagcache.ErrURL) || !strings.Contains(err.Error(), "refused") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want a refused connection and no password", url, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A table that is missing is an error that says what to do, or is made by the
+// first who needs it.
 func TestOpenWithoutTable(t *testing.T) {
 	server := testservers.StartPostgres(t)
-	_, err := open.Open(t.Context(), server.URL, scope)
-	if err == nil || !strings.Contains(err.Error(), "create_table=true") {
-		t.Errorf("got %v, want a hint at create_table=true", err)
+	for _, test := range []struct{ parameter, want string }{
+		{"", "create_table=true"},
+		{"&create_table=true", ""},
+		{"&create_table=false", ""}, // now it is there
+	} {
+		s, err := open.Open(server.URL+test.parameter, scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Load(t.Context())
+		if test.want == "" && !errors.Is(err, flagcache.ErrNotFound) || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("with %q: %v, want a hint at %q", test.parameter, err, test.want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

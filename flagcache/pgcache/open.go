@@ -2,9 +2,9 @@ package pgcache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -20,35 +20,41 @@ func (o Owned) Close() error {
 	return nil
 }
 
-// Open connects by URL, postgres://…, with pgx's parameters. create_table=true
-// creates the table. ctx bounds the first contact, which must succeed.
-func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Owned, error) {
+// idlePing is how long a connection lies idle before it is asked whether it is
+// still there. A process looks every 2 s: with pgx's own 1 s each look would make
+// two journeys. See Store.ask for connections that break in between.
+const idlePing = 30 * time.Second
+
+// Open returns a store by URL, postgres://…, with pgx's parameters.
+// create_table=true creates the table when it turns out to be missing. Nothing is
+// contacted yet: what is wrong with the URL is a [flagcache.ErrURL], and whether
+// the server answers, and lets this user in, is what every method says.
+func Open(rawURL string, scope flagcache.Scope) (Owned, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return Owned{}, errors.New("open postgres store: malformed URL") // it may hold a password
+		return Owned{}, fmt.Errorf("open postgres store: %w", flagcache.ErrURL) // no more: it may hold a password
 	}
 	q := u.Query()
-	create := q.Get("create_table") == "true"
+	create := q.Get("create_table")
+	if create != "" && create != "true" && create != "false" {
+		return Owned{}, fmt.Errorf("open postgres store: %w: create_table is true or false", flagcache.ErrURL)
+	}
 	q.Del("create_table")
 	u.RawQuery = q.Encode()
 	config, err := pgxpool.ParseConfig(u.String())
 	if err != nil {
-		return Owned{}, fmt.Errorf("open postgres store: %w", err) // pgx redacts the password
+		return Owned{}, fmt.Errorf("open postgres store: %w: %w", flagcache.ErrURL, err) // pgx redacts the password
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > idlePing }
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return Owned{}, fmt.Errorf("open postgres store: %w", err)
 	}
 	store, err := New(pool, scope)
-	if err == nil && create {
-		err = CreateTable(ctx, pool)
-	}
-	if err == nil {
-		_, err = store.Record(ctx)
-	}
 	if err != nil {
 		pool.Close()
-		return Owned{}, fmt.Errorf("open postgres store: %w", err)
+		return Owned{}, err
 	}
+	store.create = create == "true"
 	return Owned{store}, nil
 }

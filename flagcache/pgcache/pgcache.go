@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -33,6 +32,7 @@ type Store struct {
 	key     string
 	channel string
 	sql     statements
+	create  bool // the table, when it turns out to be missing
 }
 
 var (
@@ -124,12 +124,19 @@ func (s *Store) RequestReload(ctx context.Context) (flagcache.Record, error) {
 
 // Load reads the entry.
 func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) {
-	e, err := scanEntry(s.pool.QueryRow(ctx, s.sql.load, s.key))
+	return s.load(ctx, "load entry", s.sql.load, s.key)
+}
+
+func (s *Store) load(ctx context.Context, name, sql string, args ...any) (e *flagcache.Entry, err error) {
+	err = s.ask(ctx, func() (err error) {
+		e, err = scanEntry(s.pool.QueryRow(ctx, sql, args...))
+		return err
+	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, flagcache.ErrNotFound
 	case err != nil:
-		return nil, fmt.Errorf("load entry from postgres: %w", explain(err))
+		return nil, fmt.Errorf("%s from postgres: %w", name, err)
 	}
 	return e, nil
 }
@@ -158,9 +165,14 @@ func (s *Store) stepOnRow(ctx context.Context, name, sql string, args ...any) (f
 var errNoRow = errors.New("no row")
 
 func (s *Store) step(ctx context.Context, name, sql string, args ...any) (flagcache.Record, error) {
-	answer, rec, err := scanRecord(s.pool.QueryRow(ctx, sql, args...))
+	var answer string
+	var rec flagcache.Record
+	err := s.ask(ctx, func() (err error) {
+		answer, rec, err = scanRecord(s.pool.QueryRow(ctx, sql, args...))
+		return err
+	})
 	if err != nil {
-		return flagcache.Record{}, fmt.Errorf("%s in postgres: %w", name, explain(err))
+		return flagcache.Record{}, fmt.Errorf("%s in postgres: %w", name, err)
 	}
 	known, ok := answers[answer]
 	if !ok {
@@ -178,16 +190,6 @@ var answers = map[string]error{
 	"stale":       flagcache.ErrStale,
 	"body needed": flagcache.ErrBodyNeeded,
 	"no row":      errNoRow,
-}
-
-// explain says what to do about a missing table.
-func explain(err error) error {
-	const undefinedTable = "42P01"
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == undefinedTable {
-		return fmt.Errorf("%w: create it with pgcache.CreateTable, or add create_table=true to the URL", err)
-	}
-	return err
 }
 
 func orNull(t time.Time) *time.Time {

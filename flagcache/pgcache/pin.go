@@ -2,7 +2,6 @@ package pgcache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,13 +28,16 @@ func (s *Store) SetPin(ctx context.Context, p flagcache.Pin, doc *flagcache.Entr
 
 // History lists the current document and those before it.
 func (s *Store) History(ctx context.Context) ([]flagcache.Version, error) {
-	rows, err := s.pool.Query(ctx, s.sql.history, s.key)
 	var list []flagcache.Version
-	if err == nil {
-		list, err = pgx.CollectRows(rows, scanVersion)
-	}
+	err := s.ask(ctx, func() error {
+		rows, err := s.pool.Query(ctx, s.sql.history, s.key)
+		if err == nil {
+			list, err = pgx.CollectRows(rows, scanVersion)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read history from postgres: %w", explain(err))
+		return nil, fmt.Errorf("read history from postgres: %w", err)
 	}
 	return list, nil
 }
@@ -54,12 +56,5 @@ func scanVersion(r pgx.CollectableRow) (v flagcache.Version, err error) {
 
 // LoadRevision reads a document that is pinned, current or former.
 func (s *Store) LoadRevision(ctx context.Context, r flagdef.Revision) (*flagcache.Entry, error) {
-	e, err := scanEntry(s.pool.QueryRow(ctx, s.sql.loadRevision, s.key, r[:]))
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, flagcache.ErrNotFound
-	case err != nil:
-		return nil, fmt.Errorf("load revision from postgres: %w", explain(err))
-	}
-	return e, nil
+	return s.load(ctx, "load revision", s.sql.loadRevision, s.key, r[:])
 }

@@ -251,7 +251,7 @@ func TestServiceKeyOfAnotherProject(t *testing.T) {
 			t.Errorf("%s: %v, want it refused", what, err)
 		}
 	}
-	_, err := rediscache.Open(t.Context(), "redis://"+w.client.Options().Addr+"/0?service_key=checkout&dial_timeout=3s", other.Scope())
+	_, err := rediscache.Open("redis://"+w.client.Options().Addr+"/0?service_key=checkout&dial_timeout=3s", other.Scope())
 	if err == nil || !strings.Contains(err.Error(), "in use for another project") {
 		t.Errorf("open: %v, want it refused", err)
 	}
@@ -259,7 +259,7 @@ func TestServiceKeyOfAnotherProject(t *testing.T) {
 
 func TestOpenInterop(t *testing.T) {
 	addr := testservers.StartRedis(t).Addr
-	s, err := rediscache.Open(t.Context(), "redis://"+addr+"/0?service_key=%7Ba%7D&dial_timeout=3s", fleettest.Scope)
+	s, err := rediscache.Open("redis://"+addr+"/0?service_key=%7Ba%7D&dial_timeout=3s", fleettest.Scope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestOpenInterop(t *testing.T) {
 		t.Errorf("confirm of a signed entry: %v, want it refused", err)
 	}
 	for _, url := range []string{"redis://" + addr + "?service_key=", "redis://" + addr + "?service_key=a%20b"} {
-		if _, err := rediscache.Open(t.Context(), url, fleettest.Scope); err == nil || !strings.Contains(err.Error(), "service_key") {
+		if _, err := rediscache.Open(url, fleettest.Scope); err == nil || !strings.Contains(err.Error(), "service_key") {
 			t.Errorf("%s: %v, want it refused", url, err)
 		}
 	}

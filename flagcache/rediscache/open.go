@@ -1,7 +1,6 @@
 package rediscache
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,13 +28,14 @@ type ownedInterop struct{ *Interop }
 
 func (o ownedInterop) Close() error { return o.client.Close() }
 
-// Open connects by URL. The schemes are redis and rediss for one server;
+// Open returns a store by URL. The schemes are redis and rediss for one server;
 // redis+cluster and rediss+cluster, with more nodes as addr parameters;
 // redis+sentinel and rediss+sentinel, with more sentinels as addr parameters
 // and the master's name as master_name. With service_key the store is an
-// [Interop]. Other parameters are go-redis's. ctx bounds the first contact,
-// which must succeed.
-func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Owned, error) {
+// [Interop]. Other parameters are go-redis's. Nothing is contacted yet: what is
+// wrong with the URL is a [flagcache.ErrURL], and whether the server answers, and
+// lets this user in, is what every method says.
+func Open(rawURL string, scope flagcache.Scope) (Owned, error) {
 	rest, serviceKey, interop := takeServiceKey(rawURL)
 	client, err := connect(rest)
 	if err != nil {
@@ -44,17 +44,14 @@ func Open(ctx context.Context, rawURL string, scope flagcache.Scope) (Owned, err
 	var store Owned
 	if interop {
 		var s *Interop
-		s, err = NewInterop(client, scope, serviceKey)
+		if s, err = NewInterop(client, scope, serviceKey); err != nil {
+			err = fmt.Errorf("%w: %w", flagcache.ErrURL, err)
+		}
 		store = ownedInterop{s}
 	} else {
 		var s *Store
 		s, err = New(client, scope)
 		store = ownedStore{s}
-	}
-	if err == nil {
-		if _, err = store.Record(ctx); err != nil {
-			err = fmt.Errorf("open redis store: %w", err)
-		}
 	}
 	if err != nil {
 		_ = client.Close()
@@ -106,7 +103,7 @@ func connect(rawURL string) (redis.UniversalClient, error) {
 		o.ContextTimeoutEnabled = true
 		return redis.NewFailoverClient(o), nil
 	}
-	return nil, fmt.Errorf("open redis store: unknown scheme %q, want redis, rediss, redis+cluster or redis+sentinel", scheme)
+	return nil, fmt.Errorf("open redis store: %w: unknown scheme %q, want redis, rediss, redis+cluster or redis+sentinel", flagcache.ErrURL, scheme)
 }
 
 // urlError drops the URL from a parse error: it may hold a password.
@@ -114,5 +111,5 @@ func urlError(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
-	return fmt.Errorf("open redis store: malformed URL: %w", err)
+	return fmt.Errorf("open redis store: %w: %w", flagcache.ErrURL, err)
 }
