@@ -51,6 +51,11 @@ wasm: ## Build the evaluator for WebAssembly, with and without its backtracking 
 	GOOS=wasip1 GOARCH=wasm go build ./rules
 	GOOS=wasip1 GOARCH=wasm go build -tags hogflags_small ./rules
 
+.PHONY: edge
+edge: ## Build the evaluator for the edge, edge/dist/*.wasm, and test it in Node.js and a Workers runtime
+	bash edge/build.sh
+	cd edge/test && npm ci && npm test
+
 .PHONY: bench
 bench: ## Measure beside posthog-go; writes bench/results.json and docs/performance.md
 	cd bench && go run . -out results.json -table ../docs/performance.md

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/hogflags/hogflags/internal/answerjson"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -92,7 +93,7 @@ func reasonText(a rules.Answer) string {
 	case rules.Decided:
 		return a.Description()
 	case rules.Inconclusive:
-		return "not known: " + strings.Join(texts(a.Missing), ", ")
+		return "not known: " + strings.Join(answerjson.Texts(a.Missing), ", ")
 	default:
 		return "not for the server runtime"
 	}
@@ -108,55 +109,16 @@ func payloadText(a rules.Answer) string {
 	return abbreviate(string(a.Payload()), 60)
 }
 
-func texts(missing []rules.Missing) []string {
-	list := make([]string, len(missing))
-	for i, m := range missing {
-		list[i] = m.String()
-	}
-	return list
-}
-
 // subjectAnswers is a line of --json.
 type subjectAnswers struct {
-	DistinctID string                `json:"distinct_id"`
-	Flags      map[string]answerJSON `json:"flags"`
-}
-
-// answerJSON is an answer as JSON. Value is null unless the status is "decided".
-type answerJSON struct {
-	Status         string          `json:"status"` // decided, inconclusive, filtered
-	Value          any             `json:"value"`
-	Payload        json.RawMessage `json:"payload"`
-	PayloadKnown   *bool           `json:"payload_known,omitempty"` // false: encrypted
-	Reason         *string         `json:"reason"`
-	ConditionIndex *int            `json:"condition_index"`
-	Missing        []string        `json:"missing,omitempty"`
-}
-
-func newAnswerJSON(a rules.Answer) answerJSON {
-	switch a.Status {
-	case rules.Inconclusive:
-		return answerJSON{Status: "inconclusive", Missing: texts(a.Missing)}
-	case rules.NotFound:
-		return answerJSON{Status: "filtered"}
-	}
-	out := answerJSON{Status: "decided", Value: a.Value(), Payload: a.Payload()}
-	if known := a.PayloadKnown(); !known {
-		out.PayloadKnown = &known
-	}
-	if reason := a.Reason.String(); reason != "" {
-		out.Reason = &reason
-	}
-	if a.ConditionIndex >= 0 {
-		out.ConditionIndex = &a.ConditionIndex
-	}
-	return out
+	DistinctID string                       `json:"distinct_id"`
+	Flags      map[string]answerjson.Answer `json:"flags"`
 }
 
 func printAnswersJSON(w io.Writer, subject *rules.Subject, answers []rules.Answer) error {
-	line := subjectAnswers{DistinctID: subject.DistinctID, Flags: make(map[string]answerJSON, len(answers))}
+	line := subjectAnswers{DistinctID: subject.DistinctID, Flags: make(map[string]answerjson.Answer, len(answers))}
 	for _, answer := range answers {
-		line.Flags[answer.Key()] = newAnswerJSON(answer)
+		line.Flags[answer.Key()] = answerjson.New(answer)
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/hogflags/hogflags/internal/answerjson"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -73,6 +74,6 @@ func printExplanationJSON(w io.Writer, subject *rules.Subject, key string, e *ru
 	return enc.Encode(struct {
 		DistinctID string `json:"distinct_id"`
 		Flag       string `json:"flag"`
-		*explanationJSON
-	}{subject.DistinctID, key, newExplanationJSON(e)})
+		*answerjson.Explanation
+	}{subject.DistinctID, key, answerjson.NewExplanation(e)})
 }

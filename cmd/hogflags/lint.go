@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hogflags/hogflags/internal/answerjson"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -89,7 +90,7 @@ func newLintReport(set *rules.Set, findings []rules.Finding) lintReport {
 	for _, key := range set.Keys() {
 		supply, server := set.Needs(key)
 		index[key] = &lintFlag{
-			Key: key, Local: len(server) == 0, Needs: texts(supply), Server: texts(server), Findings: []findingJSON{},
+			Key: key, Local: len(server) == 0, Needs: answerjson.Texts(supply), Server: answerjson.Texts(server), Findings: []findingJSON{},
 		}
 		report.Flags = append(report.Flags, index[key])
 	}

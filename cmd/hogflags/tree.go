@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hogflags/hogflags/internal/answerjson"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -57,7 +58,7 @@ func explained(e *rules.Explanation) []node {
 		nodes = append(nodes, conditionNode(condition))
 	}
 	if e.Answer.Status == rules.Inconclusive {
-		nodes = append(nodes, node{text: "would be decided by " + strings.Join(texts(e.Answer.Missing), ", ")})
+		nodes = append(nodes, node{text: "would be decided by " + strings.Join(answerjson.Texts(e.Answer.Missing), ", ")})
 	}
 	if payload := payloadText(e.Answer); payload != "" {
 		nodes = append(nodes, node{text: "payload " + payload})

@@ -84,7 +84,7 @@ func (c *Case) Run() ([]map[string]Answer, error) {
 
 	results := make([]map[string]Answer, len(c.Calls))
 	for i := range c.Calls {
-		subject, err := c.subject(i)
+		subject, err := c.Subject(i)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +100,8 @@ func (c *Case) Run() ([]map[string]Answer, error) {
 	return results, nil
 }
 
-func (c *Case) subject(call int) (rules.Subject, error) {
+// Subject is who a call is about.
+func (c *Case) Subject(call int) (rules.Subject, error) {
 	in := c.Calls[call]
 	subject := rules.Subject{
 		DistinctID: in.DistinctID, DeviceID: in.DeviceID,

@@ -47,7 +47,7 @@ func TestReadKeepsWhatIsWritten(t *testing.T) {
 		if got, want := c.Calls[0].PersonProperties["age"], json.Number("1.0"); got != want {
 			t.Errorf("%s: age = %#v, want %#v", name, got, want)
 		}
-		subject, err := c.subject(0)
+		subject, err := c.Subject(0)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
