@@ -224,6 +224,9 @@ func (s *sim) settling() time.Duration {
 	if s.store.clockMoved {
 		wait += MaxLease
 	}
+	if i := s.store.interop; i != nil && i.locked(s.store.serverNow()) {
+		wait += i.until.Sub(s.store.serverNow()) // a dead one's lock runs out by the server's clock
+	}
 	return settleNetwork + wait + abstainFor + 15*time.Second + s.interval*11/10
 }
 

@@ -20,6 +20,8 @@ type simStore struct {
 	// Rates of faults of the network, 0 to 1, for each call.
 	loseRequest, loseReply, late, twice float64
 
+	interop *simInterop // the layout that is shared with other SDKs; nil: not that
+
 	saved []snapshot // to go back to
 	log   []applied  // every step that was taken, if it is to be replayed
 	keep  bool
@@ -116,6 +118,9 @@ func describe(t task) any {
 
 func (st *simStore) step(t task) result {
 	now, ctx := st.serverNow(), context.Background()
+	if st.interop != nil {
+		return st.interop.step(now, t)
+	}
 	store := st.view()
 	var rec Record
 	var err error
@@ -190,6 +195,7 @@ func (st *simStore) restore(state Ledger, why string) {
 	st.s.note("store %s: lease %d, entry %v", why, state.Lease.Epoch, state.head().Position)
 	before := st.state.Pin
 	st.state = state
+	st.interop.restored()
 	st.s.check.restored(before, state.Pin)
 	if st.keep {
 		st.log = append(st.log, applied{Now: st.serverNow(), Op: "restore", State: state})

@@ -66,24 +66,34 @@ local function member(size)
 end
 
 -- foreign numbers a document of another SDK's. It is taken by who has nothing; by
--- all, under an epoch of its own, once no lease of hogflags's is in force. The
--- length and the time of expiry tell cheaply that it is still the same one.
+-- all, under an epoch of its own, once no lease of hogflags's is in force.
+--
+-- It is hashed to see whether it is still the same one, until its length and its
+-- time of expiry can tell that: a value that is set later expires later, if it
+-- was looked at long enough after these were first seen.
 local function foreign(size)
-  local v = redis.call('HMGET', lease, 'foreign_size', 'foreign_until', 'foreign_digest', 'foreign_epoch', 'foreign_seq')
+  local v = redis.call('HMGET', lease, 'foreign_size', 'foreign_until', 'foreign_since', 'foreign_settled',
+    'foreign_digest', 'foreign_epoch', 'foreign_seq')
   local ms = redis.call('PTTL', value)
   local expiry = ms > 0 and now / 1000 + ms or 0
-  local digest, epoch, seq = v[3], num(v[4]), num(v[5])
-  local seen = num(v[1]) == size and expiry > 0 and math.abs(num(v[2]) - expiry) < 50
-  if not seen then digest = redis.sha1hex(redis.call('GET', value)) end
-  if digest ~= v[3] then epoch, seq = 1, seq + 1 end
+  local same = expiry > 0 and num(v[1]) == size and math.abs(num(v[2]) - expiry) < 50
+  local since = same and num(v[3]) or now / 1000
+  local settled, digest, epoch, seq = same and v[4] == '1', v[5], num(v[6]), num(v[7])
+  local known = settled
+  if not known then
+    digest = redis.sha1hex(redis.call('GET', value))
+    settled = same and now / 1000 - since >= 200
+  end
+  if digest ~= v[5] then epoch, seq = 1, seq + 1 end
   local l = lease_now()
   if epoch <= 1 and (l.foreign or not (l.expires > now and l.expires <= now + 60000000)) then
     epoch = math.max(l.epoch, now) + 1
     redis.call('HSET', lease, 'epoch', int(epoch))
+    redis.call('HDEL', lease, 'failure_epoch', 'failure_seq', 'failure_cause', 'failure_count', 'failure_not_before')
   end
-  if digest ~= v[3] or epoch ~= num(v[4]) or not seen and expiry > 0 then
-    redis.call('HSET', lease, 'foreign_size', int(size), 'foreign_until', int(expiry), 'foreign_digest', digest,
-      'foreign_epoch', int(epoch), 'foreign_seq', int(seq))
+  if digest ~= v[5] or epoch ~= num(v[6]) or expiry > 0 and not (same and settled == known) then
+    redis.call('HSET', lease, 'foreign_size', int(size), 'foreign_until', int(expiry), 'foreign_since', int(since),
+      'foreign_settled', settled and '1' or '0', 'foreign_digest', digest, 'foreign_epoch', int(epoch), 'foreign_seq', int(seq))
   end
   return {epoch = epoch, seq = seq, revision = digest .. string.rep('0', 24), etag = '', fetched = 0, checked = 0, signature = '', foreign = true}
 end
@@ -100,15 +110,27 @@ end
 
 function pin_now() return {number = 0, revision = '', by = '', why = '', at = 0, signature = ''} end
 
-function put(_, _, _, _, _, _, _, document)
+-- The number of what another SDK has overwritten is kept: a late save from before
+-- must not come back over it.
+local function note(epoch, seq) redis.call('HSET', lease, 'top_epoch', epoch, 'top_seq', seq) end
+
+function put(epoch, seq, _, _, _, _, _, document)
+  if E.foreign then
+    local top = redis.call('HMGET', lease, 'top_epoch', 'top_seq')
+    if newer(num(top[1]), num(top[2]), num(epoch), num(seq)) then return false end
+  end
   redis.call('SET', value, document)
-  redis.call('HDEL', lease, 'disowned')
+  -- Should the other SDK store the same again, it is a later one: flags are reverted.
+  redis.call('HDEL', lease, 'disowned', 'foreign_settled', 'foreign_digest', 'foreign_epoch')
+  note(epoch, seq)
+  return true
 end
 
 -- touch overwrites the end of the member in place.
-function touch(_, _, _, _, _, _, head)
+function touch(epoch, seq, _, _, _, _, head)
   if #head > E.room then return false end
   redis.call('SETRANGE', value, E.from, head .. string.rep(' ', E.room - #head))
+  note(epoch, seq)
   return true
 end
 

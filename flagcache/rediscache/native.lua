@@ -54,6 +54,7 @@ function put(epoch, seq, revision, etag, fetched, checked, signature, schema, pr
   replace(revision)
   redis.call('HSET', entry, 'epoch', epoch, 'seq', seq, 'revision', revision, 'etag', etag,
     'fetched', fetched, 'checked', checked, 'signature', signature, 'schema', schema, 'project', project, 'host', host, 'body', body)
+  return true
 end
 
 function touch(epoch, seq, etag, fetched, checked, signature)

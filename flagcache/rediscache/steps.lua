@@ -16,7 +16,7 @@ local lease                     -- the hash of the lease, the failure and the re
 local lease_now, entry_now      -- what is there
 local pin_now                   -- the decision about what is served
 local grant, prolong, free      -- the lease
-local put                       -- the document and its head
+local put                       -- the document and its head; false if it is older than what was there once
 local touch                     -- the head alone; false if the layout has no room for it
 
 local L, E                      -- lease and entry as the step found them
@@ -97,7 +97,7 @@ end
 function steps.save(token, claimed, epoch, seq, revision, ...)
   local refusal = admit(token, claimed, epoch, seq, revision)
   if refusal then return reply(refusal) end
-  put(epoch, seq, revision, ...)
+  if not put(epoch, seq, revision, ...) then return reply('stale') end
   forgive(epoch, seq)
   return changed('ok')
 end
@@ -126,7 +126,7 @@ end
 
 -- run takes the step with the arguments from there on.
 local function run(first)
-  L = lease_now()
   E = entry_now()
+  L = lease_now()
   return steps[step](unpack(ARGV, first))
 end
