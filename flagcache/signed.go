@@ -53,6 +53,9 @@ func NewSigned(store Store, keys Keys) (*Signed, error) {
 	if store == nil {
 		return nil, errors.New("sign store: no store")
 	}
+	if u, ok := store.(interface{ Unsigned() error }); ok { // others write there, without keys
+		return nil, fmt.Errorf("sign store: %w", u.Unsigned())
+	}
 	if keys.Sign.private != nil {
 		keys.Verify = append([]VerifyKey{keys.Sign.Public()}, keys.Verify...)
 	}

@@ -153,11 +153,15 @@ func readStatus(ctx context.Context, store flagcache.Store, interval time.Durati
 	if !h.Exists() {
 		return r, nil
 	}
-	age := max(0, rec.Now.Sub(h.CheckedAt))
-	seconds := age.Seconds()
-	r.State, r.FetchedAt, r.CheckedAt, r.AgeSeconds = "current", &h.FetchedAt, &h.CheckedAt, &seconds
-	if age > 3*interval {
-		r.State = "stale"
+	r.State = "current"
+	foreign := h.CheckedAt.IsZero() // another SDK stored it, and says nothing of when
+	if !foreign {
+		age := max(0, rec.Now.Sub(h.CheckedAt))
+		seconds := age.Seconds()
+		r.FetchedAt, r.CheckedAt, r.AgeSeconds = &h.FetchedAt, &h.CheckedAt, &seconds
+		if age > 3*interval {
+			r.State = "stale"
+		}
 	}
 	if last != nil && last.Problem == "" && last.Revision == r.Revision {
 		r.Bytes = last.Bytes
@@ -166,6 +170,9 @@ func readStatus(ctx context.Context, store flagcache.Store, interval time.Durati
 	e, err := store.Load(ctx)
 	if err == nil {
 		r.Bytes = len(e.Body)
+		if foreign {
+			r.Revision = e.Revision.String() // the head has a mark instead
+		}
 		err = e.Verify(store.Scope())
 	}
 	switch {
@@ -201,8 +208,12 @@ func (r *storeStatus) print(w io.Writer) error {
 	if r.Epoch != 0 {
 		row("position", "epoch %d, seq %d", r.Epoch, r.Seq)
 		row("revision", "%.12s, etag %s, %d bytes", r.Revision, r.ETag, r.Bytes)
-		row("fetched", "%s", ago(r.Now.Sub(*r.FetchedAt)))
-		row("confirmed", "%s", ago(r.Now.Sub(*r.CheckedAt)))
+		if r.CheckedAt == nil {
+			row("confirmed", "not known: another SDK stored it")
+		} else {
+			row("fetched", "%s", ago(r.Now.Sub(*r.FetchedAt)))
+			row("confirmed", "%s", ago(r.Now.Sub(*r.CheckedAt)))
+		}
 	}
 	if f := r.Failure; f != nil {
 		row("failure", "%s, %d in a row; not asked again before %s", f.Cause, f.Count, clock(f.NotBefore))

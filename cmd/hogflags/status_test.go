@@ -58,6 +58,31 @@ func TestStatusOfAStore(t *testing.T) {
 	}
 }
 
+// A document of unknown age, as another SDK stores it, is current and has no age.
+func TestStatusOfUnknownAge(t *testing.T) {
+	_, store, _ := shared(t)
+	rec, err := store.Acquire(t.Context(), flagcache.Bid{Token: "t", Holder: "another SDK"}, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := flagcache.NewEntry(store.Scope(), demoProject, "")
+	e.Position = flagcache.Position{Epoch: rec.Lease.Epoch, Seq: 1}
+	if _, err := store.Save(t.Context(), flagcache.Claim{Token: "t", Epoch: rec.Lease.Epoch}, e); err != nil {
+		t.Fatal(err)
+	}
+	s, err := readStatus(t.Context(), store, 30*time.Second, nil)
+	if err != nil || s.State != "current" || s.AgeSeconds != nil || s.CheckedAt != nil || s.Revision != e.Revision.String() {
+		t.Errorf("status %+v, %v; want it current, of unknown age", s, err)
+	}
+	var out strings.Builder
+	if err := s.print(&out); err != nil || !strings.Contains(out.String(), "confirmed  not known") {
+		t.Errorf("prints\n%s%v", out.String(), err)
+	}
+	if rec, err = store.Record(t.Context()); err != nil || ledBy(rec).AgeSeconds != nil {
+		t.Errorf("sync reports %+v, %v; want no age", ledBy(rec), err)
+	}
+}
+
 // A watch prints what is there and each change, and nothing in between.
 func TestStatusWatch(t *testing.T) {
 	_, store, client := shared(t)

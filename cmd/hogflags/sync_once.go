@@ -57,7 +57,7 @@ func syncOnce(ctx context.Context, store flagcache.Store, client *posthogapi.Cli
 
 func ledBy(rec flagcache.Record) *syncReport {
 	r := &syncReport{Outcome: syncLed, Changes: noChanges(), Leader: rec.Lease.Holder, Revision: rec.Head.Revision.String()}
-	if rec.Head.Exists() {
+	if rec.Head.Exists() && !rec.Head.CheckedAt.IsZero() {
 		age := max(0, rec.Now.Sub(rec.Head.CheckedAt)).Seconds()
 		r.AgeSeconds = &age
 	}

@@ -35,6 +35,7 @@ const Schemes = "memory:, file:FOLDER, sqlite:FILE, redis://, rediss://, redis+c
 //	file:FOLDER                                      the processes of one host; absolute or relative
 //	sqlite:FILE                                      likewise, in a database
 //	redis://user:password@host:6379/0                also rediss, redis+cluster, redis+sentinel
+//	redis://host:6379/0?service_key=NAME             the same, shared with PostHog's SDKs in other languages
 //	postgres://user:password@host/db?create_table=true
 func Open(rawURL string, scope flagcache.Scope) (Store, error) {
 	scheme, _, _ := strings.Cut(rawURL, ":")

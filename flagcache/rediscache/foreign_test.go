@@ -270,6 +270,9 @@ func TestOpenInterop(t *testing.T) {
 	if _, ok := s.(flagcache.Pinner); ok {
 		t.Error("the layout offers pins, which it does not keep")
 	}
+	if _, err := flagcache.NewSigned(s, flagcache.Keys{Sign: flagcache.NewSigningKey()}); err == nil || !strings.Contains(err.Error(), "signatures") {
+		t.Errorf("a signed view: %v, want it refused", err)
+	}
 	rec, err := s.Acquire(t.Context(), flagcache.Bid{Token: "t", Holder: "h"}, time.Minute)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ var interopSource string
 // cache examples of PostHog's Python and Ruby SDKs: processes in other languages
 // read what hogflags stores, and one of theirs may lead. Its promises are weaker
 // than those of [Store], see docs/stores/redis.md, and it keeps neither pins nor
-// signatures. It is safe for concurrent use.
+// former documents nor signatures. It is safe for concurrent use.
 type Interop struct{ layout }
 
 var (
@@ -67,6 +67,9 @@ func checkServiceKey(client redis.UniversalClient, key string) error {
 	}
 	return nil
 }
+
+// Unsigned says why nothing that is signed can be kept here.
+func (s *Interop) Unsigned() error { return errSigned }
 
 // Save stores the entry.
 func (s *Interop) Save(ctx context.Context, claim flagcache.Claim, e *flagcache.Entry) (flagcache.Record, error) {
