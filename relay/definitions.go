@@ -1,22 +1,15 @@
 package relay
 
 import (
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 )
 
-const (
-	allow = "GET, OPTIONS, HEAD"
-
-	// unavailable is PostHog's own text, by which its SDKs and this module's
-	// client tell its 503 from a proxy's.
-	unavailable = "A service dependency is temporarily unavailable. This is likely a temporary issue. Please try again later."
-)
+const allowDefinitions = "GET, OPTIONS, HEAD"
 
 // definitions is PostHog's endpoint, with its checks in its order.
-func (r *Relay) definitions(w http.ResponseWriter, req *http.Request) {
+func (r *Relay) definitions(w http.ResponseWriter, req *http.Request, s *registry) {
 	h := w.Header()
 	switch req.Method {
 	case http.MethodGet:
@@ -24,42 +17,64 @@ func (r *Relay) definitions(w http.ResponseWriter, req *http.Request) {
 		h.Set("Content-Type", "application/json")
 		return
 	case http.MethodOptions:
-		h.Set("Allow", allow)
+		h.Set("Allow", allowDefinitions)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	default:
-		h.Set("Allow", allow)
+		h.Set("Allow", allowDefinitions)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	if refused := r.access.refuses(req); refused != nil {
-		refused.write(w)
+	c := s.call(req, req.URL.Query().Get("token"))
+	if !mayRead(w, req, s, &c) {
 		return
 	}
-	d := r.served.Load()
+	if c.keyed && !r.limits.allowKey(&c.key) {
+		rateLimited(w)
+		return
+	}
+	d := c.project.feed.document()
 	if d == nil {
-		h.Set("Content-Type", "text/plain; charset=utf-8")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, unavailable) // an error: the client has gone
+		writeText(w, http.StatusServiceUnavailable, textUnavailable)
 		return
 	}
 	h.Set("Vary", "Accept-Encoding")
-	if d.etag != "" {
-		h.Set("ETag", d.etag)
-		h.Set("Cache-Control", "private, must-revalidate")
-		if sent := req.Header.Get("If-None-Match"); sent != "" && opaque(sent) == opaque(d.etag) {
+	if etag := c.project.feed.etag(d); etag != "" {
+		h["Etag"] = []string{etag}
+		h["Cache-Control"] = []string{"private, must-revalidate"}
+		if sent := req.Header.Get("If-None-Match"); sent != "" && opaque(sent) == opaque(etag) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 	}
-	body := d.body
-	if acceptsGzip(req.Header) {
-		body = d.gzipped()
-		h.Set("Content-Encoding", "gzip")
+	encoding := encodingFor(req.Header)
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
 	}
+	body := d.encoded(encoding)
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)
+}
+
+// mayRead makes PostHog's checks in PostHog's order: the project, then the key.
+func mayRead(w http.ResponseWriter, req *http.Request, s *registry, c *caller) bool {
+	presented := bearer(req.Header.Get("Authorization"))
+	switch {
+	case c.project != nil && (c.keyed || c.project.open()):
+		return true
+	case c.project == nil && req.URL.Query().Get("token") != "":
+		badToken(w)
+	case c.project == nil && s.open && presented == "":
+		unauthorized(w, "not_authenticated", detailNoToken)
+	case presented == "":
+		unauthorized(w, "not_authenticated", detailNoKey)
+	case strings.HasPrefix(presented, "phs_"):
+		unauthorized(w, "authentication_failed", detailBadSecret)
+	default:
+		unauthorized(w, "authentication_failed", detailBadPersonal)
+	}
+	return false
 }
 
 // opaque takes a validator out of the three spellings that PostHog accepts:
@@ -72,18 +87,28 @@ func opaque(validator string) string {
 	return v
 }
 
-// acceptsGzip reports whether the client names gzip and does not rule it out.
-func acceptsGzip(h http.Header) bool {
-	for _, field := range h.Values("Accept-Encoding") {
+// encodingFor is the best content encoding that the client names and does not
+// rule out: "zstd", "gzip", or "" for none.
+func encodingFor(h http.Header) string {
+	best, weight := "", 0.0
+	for _, field := range h["Accept-Encoding"] {
 		for offer := range strings.SplitSeq(field, ",") {
 			name, parameters, _ := strings.Cut(offer, ";")
-			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			name = strings.ToLower(strings.TrimSpace(name))
+			if name != "gzip" && name != "zstd" {
 				continue
 			}
-			q, weighed := strings.CutPrefix(strings.TrimSpace(parameters), "q=")
-			weight, err := strconv.ParseFloat(q, 64)
-			return !weighed || err == nil && weight > 0
+			q := 1.0
+			if text, weighed := strings.CutPrefix(strings.TrimSpace(parameters), "q="); weighed {
+				var err error
+				if q, err = strconv.ParseFloat(text, 64); err != nil {
+					continue
+				}
+			}
+			if q > weight || q == weight && q > 0 && name == "zstd" {
+				best, weight = name, q
+			}
 		}
 	}
-	return false
+	return best
 }

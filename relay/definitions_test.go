@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
+	"github.com/hogflags/hogflags/relay"
 )
 
 var paths = []string{
@@ -25,7 +27,7 @@ func TestSameAnswersAsPostHog(t *testing.T) {
 	if err := up.AddFlag([]byte(`{"id":1,"key":"banner","active":true}`)); err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, up, posthogtest.SecretKey)
+	r := start(t, up, project(func(p *relay.Project) { p.RelayKeys = []string{relay.HashKey(posthogtest.SecretKey)} }))
 	r.ready(t)
 	postHog := &running{url: up.URL}
 
@@ -82,7 +84,7 @@ func TestSameAnswersAsPostHog(t *testing.T) {
 }
 
 func TestNoTokenIsThisProject(t *testing.T) {
-	r := start(t, posthogtest.New(t), key)
+	r := start(t, posthogtest.New(t))
 	r.ready(t)
 	if a := r.ask(t, http.MethodGet, "/flags/definitions", "Authorization", "Bearer "+key); a.status != http.StatusOK {
 		t.Errorf("status %d, want 200: %s", a.status, a.body)
@@ -90,7 +92,7 @@ func TestNoTokenIsThisProject(t *testing.T) {
 }
 
 func TestOpenWithoutKey(t *testing.T) {
-	r := start(t, posthogtest.New(t), "")
+	r := start(t, posthogtest.New(t), keyless)
 	r.ready(t)
 	if a := r.ask(t, http.MethodGet, "/flags/definitions"); a.status != http.StatusOK {
 		t.Errorf("status %d, want 200: %s", a.status, a.body)
@@ -100,13 +102,14 @@ func TestOpenWithoutKey(t *testing.T) {
 	}
 }
 
-// gzip is sent to who asks for it, and not to who rules it out.
-func TestGzipOnRequest(t *testing.T) {
-	r := start(t, posthogtest.New(t), "")
+// What is compressed is sent to who asks for it, and not to who rules it out.
+func TestCompressedOnRequest(t *testing.T) {
+	r := start(t, posthogtest.New(t), keyless)
 	r.ready(t)
 	plain := r.ask(t, http.MethodGet, "/flags/definitions")
 	for _, test := range []struct{ accept, want string }{
 		{"gzip", "gzip"}, {"GZIP;q=0.5", "gzip"}, {"br, gzip;q=1.0, *;q=0.1", "gzip"},
+		{"zstd", "zstd"}, {"gzip, zstd", "zstd"}, {"zstd;q=0.5, gzip", "gzip"}, {"zstd;q=0, gzip;q=0.1", "gzip"},
 		{"", ""}, {"identity", ""}, {"gzip;q=0", ""}, {"gzip; q=0.0", ""}, {"gzip;q=x", ""}, {"br", ""},
 	} {
 		a := r.ask(t, http.MethodGet, "/flags/definitions", "Accept-Encoding", test.accept)
@@ -127,7 +130,7 @@ func TestGzipOnRequest(t *testing.T) {
 func TestClientOfRelay(t *testing.T) {
 	up := posthogtest.New(t)
 	up.Fail(posthogtest.Failure{Status: http.StatusServiceUnavailable})
-	r := start(t, up, key)
+	r := start(t, up)
 	client := func(key string) *posthogapi.Client {
 		c, err := posthogapi.New(posthogapi.Config{Host: r.url, ProjectToken: posthogtest.ProjectToken, SecretKey: key, HTTPClient: web})
 		if err != nil {
@@ -169,7 +172,19 @@ func TestClientOfRelay(t *testing.T) {
 
 func inflate(t *testing.T, a answer) string {
 	t.Helper()
-	if a.header.Get("Content-Encoding") != "gzip" {
+	switch a.header.Get("Content-Encoding") {
+	case "zstd":
+		z, err := zstd.NewReader(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer z.Close()
+		body, err := z.DecodeAll([]byte(a.body), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	case "":
 		return a.body
 	}
 	z, err := gzip.NewReader(strings.NewReader(a.body))

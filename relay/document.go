@@ -2,73 +2,67 @@ package relay
 
 import (
 	"bytes"
-	"compress/gzip"
 	"sync"
 	"time"
 
-	"github.com/hogflags/hogflags/flagcache"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/hogflags/hogflags/flagdef"
+	"github.com/hogflags/hogflags/loader"
+	"github.com/hogflags/hogflags/rules"
 )
 
-// document is what is served. It is not changed after it was made.
+// document is one revision of a project's definitions, in all the forms in
+// which it is used. It does not change.
 type document struct {
 	revision flagdef.Revision
-	etag     string // empty if upstream sent none
-	applied  time.Time
+	etag     string // of when it was adopted; empty if upstream gave none
+	adopted  time.Time
 	body     []byte
-	gzipped  func() []byte // compresses at the first call
+	gzipped  func() []byte // each compresses at its first call
+	zstded   func() []byte
+
+	set  *rules.Set
+	feed catalog
 }
 
-func newDocument(e *flagcache.Entry) *document {
+func newDocument(d loader.Definitions, set *rules.Set) *document {
 	return &document{
-		revision: e.Revision,
-		etag:     e.ETag,
-		applied:  time.Now(),
-		body:     e.Body,
-		gzipped:  sync.OnceValue(func() []byte { return compress(e.Body) }),
+		revision: d.Revision,
+		etag:     d.ETag,
+		adopted:  time.Now(),
+		body:     d.Body,
+		gzipped:  sync.OnceValue(func() []byte { return gzipOf(d.Body) }),
+		zstded:   sync.OnceValue(func() []byte { return zstdOf(d.Body) }),
+		set:      set,
+		feed:     newCatalog(d.Body),
 	}
 }
 
-// withETag is the same document under another validator.
-func (d *document) withETag(etag string) *document {
-	other := *d
-	other.etag = etag
-	return &other
+// encoded is the body in a content encoding: "gzip", "zstd" or "".
+func (d *document) encoded(encoding string) []byte {
+	switch encoding {
+	case "gzip":
+		return d.gzipped()
+	case "zstd":
+		return d.zstded()
+	}
+	return d.body
 }
 
-func compress(body []byte) []byte {
-	var buf bytes.Buffer
-	z := gzip.NewWriter(&buf)
-	_, _ = z.Write(body) // a bytes.Buffer does not fail
+// A buffer does not fail, and neither does what writes to it.
+
+func gzipOf(body []byte) []byte {
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, _ = z.Write(body)
 	_ = z.Close()
-	return buf.Bytes()
+	return b.Bytes()
 }
 
-// Current is nil: a relay keeps nothing from an earlier life.
-func (r *Relay) Current() *flagcache.Entry { return nil }
-
-// Check reports whether a document can be read as definitions.
-func (r *Relay) Check(e *flagcache.Entry) error {
-	_, err := flagdef.Parse(e.Body)
-	return err
-}
-
-// Apply makes e the document that is served, if it can be read.
-func (r *Relay) Apply(e *flagcache.Entry) error {
-	if err := r.Check(e); err != nil {
-		return err
-	}
-	r.served.Store(newDocument(e))
-	r.log.Info("serving definitions", "revision", e.Revision.Short(), "position", e.Position.String(), "bytes", len(e.Body))
-	return nil
-}
-
-// Notice takes over a validator that upstream changed without changing the
-// document, of which Apply is not told.
-func (r *Relay) Notice(s flagcache.Status) {
-	d := r.served.Load()
-	if d == nil || d.revision != s.Revision || d.etag == s.ETag {
-		return
-	}
-	r.served.CompareAndSwap(d, d.withETag(s.ETag)) // else a newer document was applied meanwhile
+func zstdOf(body []byte) []byte {
+	z, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+	defer func() { _ = z.Close() }()
+	return z.EncodeAll(body, nil)
 }

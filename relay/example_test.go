@@ -1,65 +1,55 @@
 package relay_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
-	"github.com/hogflags/hogflags/flagcache"
-	"github.com/hogflags/hogflags/flagcache/memorycache"
+	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
 )
 
-// fixed is an upstream that serves one document.
-type fixed string
-
-func (f fixed) Fetch(context.Context, string) (flagcache.Answer, error) {
-	return flagcache.Answer{Body: []byte(f), ETag: `W/"v1"`}, nil
-}
-
 func Example() {
-	store, err := memorycache.New(flagcache.Scope{Project: "phc_example", Host: "https://us.i.posthog.com"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fleet, err := flagcache.New(store, flagcache.Options{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	r, err := relay.New(relay.Config{
-		Coordinator:  fleet,
-		Upstream:     fixed(`{"flags":[]}`), // flagcache.PostHog(client) in a program
-		ProjectToken: "phc_example",
-		Key:          "what-clients-present",
+	postHog, err := posthogtest.Start(posthogtest.Config{ // PostHog, in a program
+		Definitions: []byte(`{"flags":[{"id":1,"key":"banner","active":true,"filters":{"groups":[{}]}}]}`),
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	l, err := r.Listen(context.Background(), "127.0.0.1:0")
+	defer postHog.Close()
+	key, hash := relay.NewKey()
+	r, err := relay.New(context.Background(), relay.Config{
+		Projects: []relay.Project{{
+			Token:     posthogtest.ProjectToken,
+			Host:      postHog.URL,
+			SecretKey: relay.Source{Value: posthogtest.SecretKey},
+			RelayKeys: []string{hash},
+		}},
+	}, relay.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	stopped := make(chan error, 1)
-	go func() { stopped <- r.Run(ctx, l) }()
-
-	if err := fleet.Reload(ctx); err != nil { // returns once they are served
+	defer func() { _ = r.Close() }()
+	if err := r.WaitUntilReady(context.Background()); err != nil {
 		log.Fatal(err)
 	}
-	req := httptest.NewRequest(http.MethodGet, "/flags/definitions", nil)
-	req.Header.Set("Authorization", "Bearer what-clients-present")
+
+	body := fmt.Sprintf(`{"token":%q,"distinct_id":"ada"}`, posthogtest.ProjectToken)
+	req := httptest.NewRequest(http.MethodPost, "/flags?v=2", strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("X-Request-Id", "018f2b6e-0000-7000-8000-000000000000")
 	answer := httptest.NewRecorder()
 	r.ServeHTTP(answer, req)
-	body, _ := io.ReadAll(answer.Body)
-	fmt.Println(answer.Code, answer.Header().Get("ETag"), string(body))
-
-	cancel()
-	if err := <-stopped; err != nil {
-		log.Fatal(err)
-	}
+	flags, _ := io.ReadAll(answer.Body)
+	flags, _, _ = bytes.Cut(flags, []byte(`,"evaluatedAt"`))
+	fmt.Println(answer.Code, answer.Header().Get("X-Hogflags-Answered"))
+	fmt.Println(string(flags))
 	// Output:
-	// 200 W/"v1" {"flags":[]}
+	// 200 local
+	// {"errorsWhileComputingFlags":false,"flags":{"banner":{"key":"banner","enabled":true,"variant":null,"reason":{"code":"condition_match","condition_index":0,"description":"Matched condition set 1"},"metadata":{"id":1,"version":0,"description":null,"payload":null,"has_experiment":false}}},"requestId":"018f2b6e-0000-7000-8000-000000000000"
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,71 +14,81 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
-	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const key = "relay-key"
+const key = "phs_relay_key"
 
-// running is a relay on a free port, whose upstream is a fake PostHog.
+// running is a relay on a free port.
 type running struct {
 	url   string
-	store *memorycache.Store
+	relay *relay.Relay
 	logs  *syncBuffer
 	stop  func() error // what Run returned
 }
 
-// start starts a relay. A key that is empty lets everybody in.
-func start(t *testing.T, up *posthogtest.Server, key string) *running {
-	t.Helper()
-	store, err := memorycache.New(flagcache.Scope{Project: posthogtest.ProjectToken, Host: up.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return join(t, store, up, key)
+// option changes the configuration of a test's relay.
+type option func(*relay.Config, *relay.Options)
+
+func keyless(c *relay.Config, _ *relay.Options) { c.Projects[0].RelayKeys = nil }
+
+// project changes the one project.
+func project(change func(*relay.Project)) option {
+	return func(c *relay.Config, _ *relay.Options) { change(&c.Projects[0]) }
 }
 
-func join(t *testing.T, store *memorycache.Store, up *posthogtest.Server, key string) *running {
+// sharing makes the relay one of a fleet.
+func sharing(store *memorycache.Store) option {
+	return func(c *relay.Config, o *relay.Options) {
+		c.Projects[0].Cache = "memory:"
+		o.OpenStore = func(string, flagcache.Scope) (relay.Store, error) { return kept{store}, nil }
+	}
+}
+
+// kept is a store that outlives a relay.
+type kept struct{ *memorycache.Store }
+
+func (kept) Close() error { return nil }
+
+// config is one project of a fake PostHog, with a relay key.
+func config(up *posthogtest.Server) relay.Config {
+	return relay.Config{
+		Listen: "127.0.0.1:0",
+		Projects: []relay.Project{{
+			Name: "test", Token: posthogtest.ProjectToken, Host: up.URL, PollInterval: time.Second,
+			SecretKey: relay.Source{Value: posthogtest.SecretKey}, RelayKeys: []string{relay.HashKey(key)},
+		}},
+	}
+}
+
+// start runs a relay until the test ends, or stop is called.
+func start(t *testing.T, up *posthogtest.Server, options ...option) *running {
 	t.Helper()
-	client, err := posthogapi.New(posthogapi.Config{
-		Host: up.URL, ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey, HTTPClient: up.Client(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fleet, err := flagcache.New(store, flagcache.Options{Interval: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
 	logs := &syncBuffer{}
-	r, err := relay.New(relay.Config{
-		Coordinator: fleet, Upstream: flagcache.PostHog(client), ProjectToken: posthogtest.ProjectToken, Key: key,
-		PollInterval: time.Second, Logger: slog.New(slog.NewTextHandler(logs, nil)),
-	})
+	cfg := config(up)
+	opts := relay.Options{
+		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, o := range options {
+		o(&cfg, &opts)
+	}
+	r, err := relay.New(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := run(t, r)
-	started.store, started.logs = store, logs
-	return started
-}
-
-// run runs a relay on a free port until the test ends, or stop is called.
-func run(t *testing.T, r *relay.Relay) *running {
-	t.Helper()
-	l, err := r.Listen(t.Context(), "127.0.0.1:0")
+	l, admin, err := r.Listen(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx, l) }()
+	go func() { done <- r.Run(ctx, l, admin) }()
 	stop := sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { _ = stop() })
-	return &running{url: "http://" + l.Addr().String(), logs: &syncBuffer{}, stop: stop}
+	return &running{url: "http://" + l.Addr().String(), relay: r, logs: logs, stop: stop}
 }
 
 // web speaks HTTP without keeping connections, undoing gzip or following.
@@ -93,11 +104,20 @@ type answer struct {
 // ask sends a request; header has names and values by turns.
 func (r *running) ask(t *testing.T, method, path string, header ...string) answer {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, nil)
+	return r.send(t, method, path, "", header...)
+}
+
+// send is ask with a body.
+func (r *running) send(t *testing.T, method, path, body string, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, r.url+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Host" {
+			req.Host = header[i+1]
+		}
 		req.Header.Add(header[i], header[i+1])
 	}
 	resp, err := web.Do(req)
@@ -105,11 +125,11 @@ func (r *running) ask(t *testing.T, method, path string, header ...string) answe
 		t.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	var body bytes.Buffer
-	if _, err := body.ReadFrom(resp.Body); err != nil {
+	var got bytes.Buffer
+	if _, err := got.ReadFrom(resp.Body); err != nil {
 		t.Fatal(err)
 	}
-	return answer{resp.StatusCode, resp.Header, body.String()}
+	return answer{resp.StatusCode, resp.Header, got.String()}
 }
 
 // await asks until the answer is good.

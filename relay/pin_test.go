@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
@@ -13,7 +14,11 @@ import (
 // and is in the status with its reason.
 func TestPin(t *testing.T) {
 	up := posthogtest.New(t)
-	r := start(t, up, key)
+	store, err := memorycache.New(flagcache.Scope{Project: posthogtest.ProjectToken, Host: up.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, up, sharing(store))
 	r.ready(t)
 	ask := func(etag string) answer {
 		header := []string{"Authorization", "Bearer " + key}
@@ -27,7 +32,7 @@ func TestPin(t *testing.T) {
 	up.SetDefinitions([]byte(edited))
 	latest := r.await(t, "the edit is served", "/flags/definitions", func(a answer) bool { return a.body == edited })
 
-	if _, _, err := flagcache.PinRevision(t.Context(), r.store, flagcache.Previous, "ada", "checkout is broken"); err != nil {
+	if _, _, err := flagcache.PinRevision(t.Context(), store, flagcache.Previous, "ada", "checkout is broken"); err != nil {
 		t.Fatal(err)
 	}
 	pinned := r.await(t, "the pin is served", "/flags/definitions", func(a answer) bool { return a.body == first.body })
@@ -46,7 +51,7 @@ func TestPin(t *testing.T) {
 			t.Errorf("/status is %s, want %s in it", a.body, want)
 		}
 	}
-	if _, err := flagcache.Unpin(t.Context(), r.store, "ada", "fixed"); err != nil {
+	if _, err := flagcache.Unpin(t.Context(), store, "ada", "fixed"); err != nil {
 		t.Fatal(err)
 	}
 	r.await(t, "the latest is served again", "/flags/definitions", func(a answer) bool { return a.body == edited })

@@ -1,158 +1,209 @@
 package relay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
 )
 
-// What a client may take of the server's time and memory.
-const (
-	headerTimeout  = 5 * time.Second
-	requestTimeout = 10 * time.Second
-	answerTimeout  = time.Minute // of a large document to a slow client
-	idleTimeout    = 2 * time.Minute
-	maxHeaderBytes = 16 << 10
-	drainTimeout   = 10 * time.Second
-)
+// Options is what a relay needs of the program around it.
+type Options struct {
+	// OpenStore opens the store of a project's Cache. It does not wait for a
+	// server. Nil: projects cannot have one.
+	OpenStore func(url string, scope flagcache.Scope) (Store, error)
 
-// Config describes a relay. Coordinator and ProjectToken are required.
-type Config struct {
-	// Coordinator supplies the definitions. It must not have been run: the
-	// relay runs it, as its sink.
-	Coordinator flagcache.Coordinator
-
-	// Upstream is what the coordinator asks when it leads. Nil is right for a
-	// coordinator that only reads.
-	Upstream flagcache.Upstream
-
-	// ProjectToken is the project's public token. A request that names another
-	// is refused; one that names none is for this project.
-	ProjectToken string
-
-	// Key is what clients present as their secret key, instead of PostHog's.
-	// Empty lets everybody in: [Relay.Listen] then takes loopback alone.
-	Key string
-
-	// PollInterval is the fleet's. Definitions that were not confirmed for
-	// three of them count as stale, and are served all the same. Zero means 30 s.
-	PollInterval time.Duration
+	// Transport sends the requests to PostHog. Nil: one of the relay's own.
+	Transport http.RoundTripper
 
 	// Logger takes what an operator should know. Nil discards it.
 	Logger *slog.Logger
 }
 
-// Relay is an [http.Handler] for PostHog's definitions endpoint, beside
-// /livez, /readyz and /status. It is safe for concurrent use.
+// Relay is an [http.Handler] that answers as PostHog does. It is safe for
+// concurrent use.
 type Relay struct {
-	coordinator flagcache.Coordinator
-	upstream    flagcache.Upstream
-	access      access
-	interval    time.Duration
-	log         *slog.Logger
-	routes      http.Handler
-
-	served   atomic.Pointer[document] // nil until the first one was applied
+	deps     deps
+	admin    http.Handler
+	limits   limits
+	started  time.Time
 	stopping atomic.Bool
+	current  atomic.Pointer[registry]
+
+	mu     sync.Mutex // held while the registry is replaced
+	closed bool
 }
 
-// New makes a relay. It serves nothing before [Relay.Run] supplies it.
-func New(cfg Config) (*Relay, error) {
-	switch {
-	case cfg.Coordinator == nil:
-		return nil, errors.New("make relay: no coordinator")
-	case cfg.ProjectToken == "":
-		return nil, errors.New("make relay: no project token")
-	}
+// New makes a relay and starts to keep the definitions of its projects current.
+// It does not wait for them, and its ctx ends nothing later. Close it.
+func New(ctx context.Context, cfg Config, opts Options) (*Relay, error) {
 	r := &Relay{
-		coordinator: cfg.Coordinator,
-		upstream:    cfg.Upstream,
-		access:      newAccess(cfg.ProjectToken, cfg.Key),
-		interval:    cmp.Or(cfg.PollInterval, 30*time.Second),
-		log:         cfg.Logger,
+		deps:    deps{open: opts.OpenStore, transport: opts.Transport, log: opts.Logger},
+		started: time.Now(),
 	}
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
+	if r.deps.log == nil {
+		r.deps.log = slog.New(slog.DiscardHandler)
 	}
-	mux := http.NewServeMux()
-	for _, path := range []string{"/flags/definitions", "/api/feature_flag/local_evaluation"} {
-		mux.HandleFunc(path, r.definitions)
-		mux.HandleFunc(path+"/{$}", r.definitions)
+	if r.deps.transport == nil {
+		r.deps.transport = newTransport()
 	}
-	mux.HandleFunc("GET /livez", r.livez)
-	mux.HandleFunc("GET /readyz", r.readyz)
-	mux.HandleFunc("GET /status", r.status)
-	r.routes = mux
+	r.admin = http.HandlerFunc(r.serveAdmin)
+	r.current.Store(&registry{})
+	if err := r.apply(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("make relay: %w", err)
+	}
 	return r, nil
 }
 
-// ServeHTTP answers a request.
-func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) { r.routes.ServeHTTP(w, req) }
-
-// Listen listens on a TCP address, as "127.0.0.1:0". Without a key it refuses
-// every address but those of loopback, as anybody could read the flags.
-func (r *Relay) Listen(ctx context.Context, address string) (net.Listener, error) {
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
+// newTransport keeps connections for as many requests as a relay may have.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          512,
+		MaxIdleConnsPerHost:   256,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true, // what passes through stays as it is
 	}
-	if tcp, ok := l.Addr().(*net.TCPAddr); ok && !r.access.keyed && !tcp.IP.IsLoopback() {
-		_ = l.Close()
-		return nil, fmt.Errorf("listen on %s: anybody there could read the flags: set a relay key, or listen on 127.0.0.1", address)
-	}
-	return l, nil
 }
 
-// Run takes part in the fleet and serves on l until ctx ends. Then it answers
-// what is under way, for at most 10 s, gives the lease back, and returns nil.
-// It closes l. It may be called once.
-func (r *Relay) Run(ctx context.Context, l net.Listener) error {
-	defer func() { _ = l.Close() }()
-	server := &http.Server{
-		Handler:           r,
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       requestTimeout,
-		WriteTimeout:      answerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(r.log.Handler(), slog.LevelWarn),
-	}
-	inFleet, leave := context.WithCancel(context.WithoutCancel(ctx))
-	defer leave()
-	left, closed := make(chan error, 1), make(chan error, 1)
-	go func() { left <- r.coordinator.Run(inFleet, r.upstream, r) }()
-	go func() { closed <- server.Serve(l) }()
-
-	var failed error
-	select {
-	case <-ctx.Done():
-	case failed = <-left:
-		left <- nil
-	case failed = <-closed:
-		closed <- nil
-	}
-	r.stopping.Store(true)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		r.log.Warn("requests were cut off", "error", err)
-		_ = server.Close()
-	}
-	if err := <-closed; err != nil && !errors.Is(err, http.ErrServerClosed) {
-		r.log.Warn("the listener failed", "error", err)
-	}
-	leave()
-	if err := cmp.Or(failed, <-left); err != nil {
-		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+// Reload replaces the configuration without dropping a request: those under way
+// finish under the former one. A configuration that cannot be used is refused,
+// and the former one stays. Feeds whose part of it did not change go on; the
+// addresses and the files of TLS cannot change.
+func (r *Relay) Reload(ctx context.Context, cfg Config) error {
+	if err := r.apply(ctx, cfg); err != nil {
+		return fmt.Errorf("reload configuration: %w", err)
 	}
 	return nil
+}
+
+func (r *Relay) apply(ctx context.Context, cfg Config) error {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	former := r.current.Load()
+	switch {
+	case r.closed:
+		return errors.New("the relay is closed")
+	case former.projects == nil:
+	case cfg.Listen != former.cfg.Listen || cfg.Admin != former.cfg.Admin:
+		return errors.New("listen and admin cannot change while it runs: restart it")
+	case cfg.TLS != former.cfg.TLS:
+		return errors.New("the names of the TLS files cannot change while it runs: restart it")
+	}
+	if err := listenable(cfg); err != nil {
+		return err
+	}
+	kept := map[supply]*feed{}
+	for _, p := range former.projects {
+		kept[p.feed.of] = p.feed
+	}
+	var fresh []*feed
+	projects := make([]*project, 0, len(cfg.Projects))
+	for _, of := range cfg.Projects {
+		p := &project{Project: of}
+		if p.keys, err = newKeyring(&of); err == nil {
+			if p.feed = kept[of.supply()]; p.feed == nil {
+				if p.feed, err = startFeed(ctx, of.Name, of.supply(), r.deps); err == nil {
+					fresh = append(fresh, p.feed)
+				}
+			}
+		}
+		if err != nil {
+			for _, f := range fresh {
+				err = errors.Join(err, f.close())
+			}
+			return fmt.Errorf("project %s: %w", of.Name, err)
+		}
+		p.proxy = newProxy(&p.Project, r.deps)
+		p.remote = newRemote(&p.Project, r.deps)
+		projects = append(projects, p)
+	}
+	next := newRegistry(cfg, projects)
+	r.limits.set(cfg.Limits)
+	r.current.Store(next)
+	r.retire(former, next)
+	if former.projects != nil {
+		r.deps.log.Info("configuration replaced", "projects", len(projects), "feeds_started", len(fresh))
+	}
+	return nil
+}
+
+// retire ends the feeds that the next registry does not use.
+func (r *Relay) retire(former, next *registry) {
+	used := map[*feed]bool{}
+	for _, p := range next.projects {
+		used[p.feed] = true
+	}
+	for _, p := range former.projects {
+		if !used[p.feed] {
+			if err := p.feed.close(); err != nil {
+				r.deps.log.Warn("a feed did not end well", "project", p.Name, "error", err)
+			}
+		}
+	}
+}
+
+// listenable refuses to let strangers read flags.
+func listenable(cfg Config) error {
+	if loopback(cfg.Listen) {
+		return nil
+	}
+	for i := range cfg.Projects {
+		if p := &cfg.Projects[i]; p.open() {
+			return fmt.Errorf("listen on %s: anybody there could read the flags of project %s: set a relay key, or listen on 127.0.0.1", cfg.Listen, p.Name)
+		}
+	}
+	return nil
+}
+
+// WaitUntilReady returns nil once every project that is not optional has
+// definitions, also stale ones. Otherwise it returns when ctx ends or the relay
+// is closed, with the reason why there are none.
+func (r *Relay) WaitUntilReady(ctx context.Context) error {
+	for _, p := range r.current.Load().projects {
+		if p.Optional {
+			continue
+		}
+		if err := p.feed.loader.WaitUntilReady(ctx); err != nil {
+			return fmt.Errorf("project %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// Close ends all feeds, and gives their leases back. It waits for them for 10 s
+// at most. Requests are still answered, from the last definitions. Closing twice
+// is allowed.
+func (r *Relay) Close() error {
+	r.stopping.Store(true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	var wait sync.WaitGroup
+	projects := r.current.Load().projects
+	errs := make([]error, len(projects))
+	for i, p := range projects {
+		wait.Go(func() { errs[i] = p.feed.close() })
+	}
+	wait.Wait()
+	if t, ok := r.deps.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+	return errors.Join(errs...)
 }

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
@@ -19,7 +21,7 @@ import (
 func TestReadyOnceApplied(t *testing.T) {
 	up := posthogtest.New(t)
 	up.Fail(posthogtest.Failure{Status: http.StatusPaymentRequired})
-	r := start(t, up, key)
+	r := start(t, up)
 	r.await(t, "the reason is shown", "/readyz", func(a answer) bool {
 		return a.status == http.StatusServiceUnavailable && strings.Contains(a.body, "quota_limited")
 	})
@@ -45,9 +47,9 @@ func TestStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leader := join(t, store, up, key)
+	leader := start(t, up, sharing(store))
 	leader.ready(t)
-	follower := join(t, store, up, key)
+	follower := start(t, up, sharing(store))
 	follower.ready(t)
 	type status struct {
 		State, Source, Role, Revision, ETag string
@@ -56,18 +58,19 @@ func TestStatus(t *testing.T) {
 		AgeSeconds                          *float64 `json:"age_seconds"`
 		Upstream                            struct{ Full, Failed int }
 	}
-	read := func(r *running) (s status) {
+	read := func(r *running) status {
 		t.Helper()
 		body := r.ask(t, http.MethodGet, "/status").body
-		if err := json.Unmarshal([]byte(body), &s); err != nil {
-			t.Fatal(err)
+		var all struct{ Projects []status }
+		if err := json.Unmarshal([]byte(body), &all); err != nil || len(all.Projects) != 1 {
+			t.Fatalf("%v: %s", err, body)
 		}
 		for _, secret := range []string{key, posthogtest.SecretKey} {
 			if strings.Contains(body, secret) || strings.Contains(r.logs.String(), secret) {
 				t.Error("a key is shown in the status or a log")
 			}
 		}
-		return s
+		return all.Projects[0]
 	}
 	l, f := read(leader), read(follower)
 	if !l.Leader || l.Role != "leader" || l.Upstream.Full != 1 {
@@ -76,9 +79,12 @@ func TestStatus(t *testing.T) {
 	if f.Leader || f.Role != "follower" || f.Upstream.Full != 0 {
 		t.Errorf("follower's status %+v, want it to follow without a request", f)
 	}
+	if l.Source != "upstream" || f.Source != "store" {
+		t.Errorf("sources %s and %s, want upstream and store", l.Source, f.Source)
+	}
 	for _, s := range []status{l, f} {
-		if s.State != "current" || s.Source != "store" || s.Epoch == 0 || s.Seq == 0 || s.Revision == "" || s.AgeSeconds == nil {
-			t.Errorf("status %+v, want current definitions of the store", s)
+		if s.State != "current" || s.Epoch == 0 || s.Seq == 0 || s.Revision == "" || s.AgeSeconds == nil {
+			t.Errorf("status %+v, want current definitions", s)
 		}
 	}
 	if l.Revision != f.Revision || l.ETag != f.ETag {
@@ -89,22 +95,27 @@ func TestStatus(t *testing.T) {
 // A document that cannot be read is kept out, and the last good one goes on.
 func TestBadDocument(t *testing.T) {
 	up := posthogtest.New(t)
-	r := start(t, up, "")
+	r := start(t, up, keyless)
 	r.ready(t)
 	up.SetDefinitions([]byte(`{"flaps":[]}`))
-	r.await(t, "the failure shows", "/status", func(a answer) bool { return strings.Contains(a.body, "bad_document") })
+	r.await(t, "the failure shows", "/status", func(a answer) bool { return strings.Contains(a.body, "not a definitions document") })
 	if a := r.ask(t, http.MethodGet, "/flags/definitions"); a.body != posthogtest.EmptyDefinitions {
 		t.Errorf("serves %s, want the last good document", a.body)
 	}
 }
 
 func TestStopReleasesTheLease(t *testing.T) {
-	r := start(t, posthogtest.New(t), "")
+	up := posthogtest.New(t)
+	store, err := memorycache.New(flagcache.Scope{Project: posthogtest.ProjectToken, Host: up.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, up, sharing(store))
 	r.ready(t)
 	if err := r.stop(); err != nil {
 		t.Errorf("Run = %v, want nil after a stop", err)
 	}
-	rec, err := r.store.Record(t.Context())
+	rec, err := store.Record(t.Context())
 	if err != nil || rec.Live() {
 		t.Errorf("lease %+v, %v, want it released", rec.Lease, err)
 	}
@@ -113,12 +124,9 @@ func TestStopReleasesTheLease(t *testing.T) {
 // A document that is being read when the relay stops is sent to its end.
 func TestStopDrains(t *testing.T) {
 	const size = 16 << 20 // more than sockets buffer
-	large := supplying(`{"flags":[],"pad":"` + strings.Repeat("x", size) + `"}`)
-	served, err := relay.New(relay.Config{Coordinator: large, ProjectToken: "phc_x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := run(t, served)
+	up := posthogtest.New(t)
+	up.SetDefinitions([]byte(`{"flags":[],"pad":"` + strings.Repeat("x", size) + `"}`))
+	r := start(t, up, keyless)
 	r.ready(t)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/flags/definitions", nil)
 	if err != nil {
@@ -147,73 +155,72 @@ func TestStopDrains(t *testing.T) {
 	}
 }
 
-func TestListenNeedsAKeyBeyondLoopback(t *testing.T) {
-	for _, test := range []struct {
-		addr, key string
-		ok        bool
-	}{
-		{"127.0.0.1:0", "", true}, {"localhost:0", "", true}, {"127.0.0.1:0", key, true},
-		{":0", "", false}, {"0.0.0.0:0", "", false}, {":0", key, true},
-	} {
-		r, err := relay.New(relay.Config{Coordinator: broken{}, ProjectToken: "phc_x", Key: test.key})
-		if err != nil {
-			t.Fatal(err)
+// A relay that finds neither PostHog nor its store starts from its file.
+func TestStartsFromLastKnownGood(t *testing.T) {
+	up := posthogtest.New(t)
+	file := filepath.Join(t.TempDir(), "definitions")
+	keep := project(func(p *relay.Project) { p.LastKnownGood = file })
+	before := start(t, up, keep)
+	before.ready(t)
+	want := before.ask(t, http.MethodGet, "/flags/definitions", "Authorization", "Bearer "+key)
+	if err := before.stop(); err != nil {
+		t.Fatal(err)
+	}
+	up.Fail(posthogtest.Failure{Cut: true})
+	store, err := memorycache.New(flagcache.Scope{Project: posthogtest.ProjectToken, Host: up.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	down := func(_ *relay.Config, o *relay.Options) {
+		o.OpenStore = func(string, flagcache.Scope) (relay.Store, error) {
+			return outOfReach{kept{store}}, nil
 		}
-		l, err := r.Listen(t.Context(), test.addr)
+	}
+	after := start(t, up, keep, sharing(store), down)
+	a := after.ask(t, http.MethodGet, "/flags/definitions", "Authorization", "Bearer "+key)
+	if a.status != http.StatusOK || a.body != want.body || a.header.Get("ETag") != want.header.Get("ETag") {
+		t.Errorf("at once: %d %s, want the document of before", a.status, a.body)
+	}
+	if s := after.ask(t, http.MethodGet, "/status").body; !strings.Contains(s, `"source":"file"`) {
+		t.Errorf("status %s, want the file as the source", s)
+	}
+}
+
+// outOfReach is a store whose server is down.
+type outOfReach struct{ kept }
+
+func (outOfReach) Record(context.Context) (flagcache.Record, error) {
+	return flagcache.Record{}, errors.New("connection refused")
+}
+
+func (outOfReach) Acquire(context.Context, flagcache.Bid, time.Duration) (flagcache.Record, error) {
+	return flagcache.Record{}, errors.New("connection refused")
+}
+
+func TestListenNeedsAKeyBeyondLoopback(t *testing.T) {
+	up := posthogtest.New(t)
+	for _, test := range []struct {
+		addr  string
+		keyed bool
+		ok    bool
+	}{
+		{"127.0.0.1:0", false, true}, {"localhost:0", false, true}, {"127.0.0.1:0", true, true},
+		{":0", false, false}, {"0.0.0.0:0", false, false}, {":0", true, true},
+	} {
+		cfg := config(up)
+		cfg.Listen = test.addr
+		if !test.keyed {
+			cfg.Projects[0].RelayKeys = nil
+		}
+		r, err := relay.New(t.Context(), cfg, relay.Options{})
 		if (err == nil) != test.ok {
-			t.Errorf("listen on %q with key %q: %v, want allowed %t", test.addr, test.key, err, test.ok)
+			t.Errorf("listen on %q, keyed %t: %v, want allowed %t", test.addr, test.keyed, err, test.ok)
 		}
 		if err == nil {
-			_ = l.Close()
-		} else if !strings.Contains(err.Error(), "set a relay key") {
+			err = r.Close()
+		}
+		if !test.ok && (err == nil || !strings.Contains(err.Error(), "set a relay key")) {
 			t.Errorf("listen on %q: %v, want it to say what to do", test.addr, err)
 		}
 	}
 }
-
-func TestRunFailsWithItsCoordinator(t *testing.T) {
-	r, err := relay.New(relay.Config{Coordinator: broken{}, ProjectToken: "phc_x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := r.Listen(t.Context(), "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Run(t.Context(), l); !errors.Is(err, errBroken) {
-		t.Errorf("Run = %v, want the coordinator's error", err)
-	}
-}
-
-func TestNewSaysWhatIsMissing(t *testing.T) {
-	for want, cfg := range map[string]relay.Config{
-		"coordinator":   {ProjectToken: "phc_x"},
-		"project token": {Coordinator: broken{}},
-	} {
-		if _, err := relay.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("New: %v, want it to name the %s", err, want)
-		}
-	}
-}
-
-var errBroken = errors.New("broken")
-
-type broken struct{}
-
-func (broken) Run(context.Context, flagcache.Upstream, flagcache.Sink) error { return errBroken }
-func (broken) Reload(context.Context) error                                  { return errBroken }
-func (broken) Status() flagcache.Status                                      { return flagcache.Status{Role: flagcache.RoleStarting} }
-
-// supplying is a coordinator that hands out one document.
-type supplying string
-
-func (s supplying) Run(ctx context.Context, _ flagcache.Upstream, sink flagcache.Sink) error {
-	scope := flagcache.Scope{Project: "phc_x", Host: "https://us.i.posthog.com"}
-	if err := sink.Apply(flagcache.NewEntry(scope, []byte(s), "")); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return nil
-}
-func (supplying) Reload(context.Context) error { return nil }
-func (supplying) Status() flagcache.Status     { return flagcache.Status{Role: flagcache.RoleReader} }

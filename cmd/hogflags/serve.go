@@ -1,35 +1,52 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/open"
 	"github.com/hogflags/hogflags/relay"
 )
 
+// lookAtConfig is how often serve looks whether its configuration has changed.
+const lookAtConfig = 5 * time.Second
+
 type serveCmd struct {
-	cache        `embed:""`
-	Listen       string        `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Where to listen. Port 0 takes a free one. Default: ${default}."`
-	RelayKey     string        `env:"HOGFLAGS_RELAY_KEY" placeholder:"KEY" help:"What clients present as their secret key. Needed but on loopback; better in the environment."`
-	PollInterval time.Duration `default:"30s" placeholder:"TIME" help:"Between polls of PostHog by the whole fleet. Default: ${default}."`
-	ReadOnly     bool          `help:"Serve what is stored; never ask PostHog or lead."`
+	Config        string `env:"HOGFLAGS_CONFIG" placeholder:"FILE" help:"A file of configuration, for several projects. The options of a project then go there."`
+	Listen        string `env:"HOGFLAGS_LISTEN" placeholder:"ADDR" help:"Where to listen. Port 0 takes a free one. Default: 127.0.0.1:8080."`
+	Admin         string `env:"HOGFLAGS_ADMIN" placeholder:"ADDR" help:"Where to serve /livez, /readyz and /status. Default: where it listens."`
+	cache         `embed:""`
+	SecretKeyFile string        `env:"POSTHOG_SECRET_KEY_FILE" placeholder:"FILE" help:"The secret key, in a file that is read again at each poll."`
+	RelayKey      string        `env:"HOGFLAGS_RELAY_KEY" placeholder:"KEY" help:"What clients present as their secret key. Needed but on loopback; better in the environment or a file."`
+	RelayKeysFile string        `env:"HOGFLAGS_RELAY_KEYS_FILE" placeholder:"FILE" help:"Relay keys, one a line, in clear or as hogflags relay-key prints their hashes."`
+	PollInterval  time.Duration `env:"HOGFLAGS_POLL_INTERVAL" placeholder:"TIME" help:"Between polls of PostHog by the whole fleet. Default: 30s."`
+	ReadOnly      bool          `env:"HOGFLAGS_READ_ONLY" help:"Serve what is stored; never ask PostHog for definitions, or lead."`
+	LastKnownGood string        `env:"HOGFLAGS_LAST_KNOWN_GOOD" placeholder:"FILE" help:"Where to keep the last good definitions, for a start while all else is down."`
+	Timezone      string        `env:"HOGFLAGS_TIMEZONE" placeholder:"ZONE" help:"The project's time zone, as Europe/Berlin."`
+	Server        bool          `env:"HOGFLAGS_SERVER" help:"All who ask are servers: answer requests for all flags here."`
+	Remote        relay.Remote  `env:"HOGFLAGS_REMOTE" placeholder:"WHEN" help:"When PostHog evaluates flags: inconclusive, never or always. Default: inconclusive."`
+	Check         bool          `help:"Say whether the configuration can be used, and end."`
 }
 
 // Help is the longer text of --help.
 func (*serveCmd) Help() string {
-	return `Serves /flags/definitions as PostHog does, and /livez, /readyz and /status, until it is interrupted. Prints where it listens; logs go to standard error.
+	return `Answers SDKs of any language as PostHog does: definitions, flags, and everything else passed through. Serves until it is interrupted. SIGHUP, or a change of the file, reloads the configuration. Prints where it listens; logs go to standard error.
 
 Exit codes:
 
     0  stopped by SIGINT or SIGTERM
-    2  the command line or the address cannot be used
-    5  the file or folder of the store cannot be used
+    2  the command line, the configuration or the address cannot be used
+    5  the file or folder of a store cannot be used
 
 Without --cache it keeps the definitions in a database of this user's, which all relays of this host share. A store on a server may be down at the start: the relay then asks PostHog itself, rarely, and joins the fleet when the store answers.`
 }
@@ -53,41 +70,105 @@ func defaultStore(log *slog.Logger) string {
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, std console) error {
-	var upstream flagcache.Upstream
-	if !c.ReadOnly {
-		client, err := c.client()
-		if err != nil {
-			return err
-		}
-		upstream = flagcache.PostHog(client)
+	cfg, err := c.configuration()
+	if err != nil {
+		return badInput("", "%w", err)
 	}
 	logger := slog.New(slog.NewTextHandler(std.err, nil))
-	if c.Cache == "" {
-		c.Cache = defaultStore(logger)
-	}
-	store, err := c.openStore() // its server may come up later
-	if err != nil {
+	if c.Check {
+		if err := cfg.Check(); err != nil {
+			return badInput("", "%w", err)
+		}
+		_, err := fmt.Fprintf(std.out, "hogflags: the configuration of %d projects can be used\n", len(cfg.Projects))
 		return err
 	}
-	defer func() { _ = store.Close() }() // nothing is held in it any more
-
-	fleet, err := flagcache.New(store, flagcache.Options{Interval: c.PollInterval, ReadOnly: c.ReadOnly, Logger: logger})
+	if c.Config == "" && c.Cache == "" {
+		cfg.Projects[0].Cache = defaultStore(logger)
+	}
+	r, err := relay.New(ctx, cfg, relay.Options{OpenStore: openStore, Logger: logger})
+	if store, ok := errors.AsType[*relay.StoreError](err); ok && !errors.Is(err, flagcache.ErrURL) {
+		return &stop{code: exitStore, err: store}
+	}
 	if err != nil {
 		return badInput("", "%w", err)
 	}
-	r, err := relay.New(relay.Config{
-		Coordinator: fleet, Upstream: upstream, ProjectToken: c.ProjectToken, Key: c.RelayKey,
-		PollInterval: c.PollInterval, Logger: logger,
-	})
+	clients, admin, err := r.Listen(ctx)
 	if err != nil {
-		return badInput("", "%w", err)
+		return badInput("", "%w", errors.Join(err, r.Close()))
 	}
-	l, err := r.Listen(ctx, c.Listen)
-	if err != nil {
-		return badInput("", "%w", err)
+	scheme := "http"
+	if cfg.TLS.Cert != "" {
+		scheme = "https"
 	}
-	if _, err := fmt.Fprintf(std.out, "hogflags: serving on http://%s\n", l.Addr()); err != nil {
+	if _, err := fmt.Fprintf(std.out, "hogflags: serving on %s://%s\n", scheme, clients.Addr()); err != nil {
 		return fmt.Errorf("print address: %w", err)
 	}
-	return r.Run(ctx, l)
+	if admin != nil {
+		if _, err := fmt.Fprintf(std.out, "hogflags: health and status on http://%s\n", admin.Addr()); err != nil {
+			return fmt.Errorf("print address: %w", err)
+		}
+	}
+	if c.Config != "" {
+		following, stopFollowing := context.WithCancel(ctx)
+		followed := make(chan struct{})
+		hangups := make(chan os.Signal, 1)
+		signal.Notify(hangups, syscall.SIGHUP)
+		go func() {
+			defer close(followed)
+			r.Follow(following, lookAtConfig, hangups, c.Config, c.configuration)
+		}()
+		defer func() { signal.Stop(hangups); stopFollowing(); <-followed }()
+	}
+	return r.Run(ctx, clients, admin)
 }
+
+// configuration is that of the file, or else of one project; options about the
+// whole relay win over the file.
+func (c *serveCmd) configuration() (cfg relay.Config, err error) {
+	if c.Config != "" {
+		if cfg, err = relay.ReadConfig(c.Config); err != nil {
+			return cfg, err
+		}
+	} else {
+		p, err := c.single()
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Projects = []relay.Project{p}
+	}
+	cfg.Listen = cmp.Or(c.Listen, cfg.Listen)
+	cfg.Admin = cmp.Or(c.Admin, cfg.Admin)
+	return cfg, nil
+}
+
+// single is the project of the command line and the environment.
+func (c *serveCmd) single() (relay.Project, error) {
+	p := relay.Project{
+		Token:         c.ProjectToken,
+		Host:          c.Host,
+		SecretKey:     relay.Source{File: c.SecretKeyFile},
+		RelayKeysFrom: relay.Source{File: c.RelayKeysFile},
+		Cache:         c.Cache,
+		ReadOnly:      c.ReadOnly,
+		PollInterval:  c.PollInterval,
+		LastKnownGood: c.LastKnownGood,
+		TimeZone:      c.Timezone,
+		Server:        c.Server,
+		Remote:        c.Remote,
+	}
+	if c.ProjectToken == "" {
+		return p, errors.New("no project: name it by --project-token or POSTHOG_PROJECT_API_KEY, or name a file of configuration by --config")
+	}
+	if c.SecretKeyFile == "" {
+		p.SecretKey.Value = cmp.Or(c.SecretKey, os.Getenv("POSTHOG_PERSONAL_API_KEY"))
+	}
+	if c.RelayKey != "" {
+		p.RelayKeys = []string{relay.HashKey(c.RelayKey)}
+	}
+	if !c.ReadOnly && p.SecretKey == (relay.Source{}) {
+		return p, errors.New("no secret key for the project: set POSTHOG_SECRET_KEY, or name a file by --secret-key-file")
+	}
+	return p, nil
+}
+
+func openStore(url string, scope flagcache.Scope) (relay.Store, error) { return open.Open(url, scope) }

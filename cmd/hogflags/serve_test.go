@@ -83,7 +83,7 @@ func TestServeReadOnly(t *testing.T) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "no definitions yet") {
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "no definitions in the store yet") {
 		t.Errorf("/readyz %d %q, %v, want 503 and why", resp.StatusCode, body, err)
 	}
 }

@@ -1,0 +1,261 @@
+package relay
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hogflags/hogflags/rules"
+)
+
+// answer is what the relay says of a subject's flags.
+type answer struct {
+	local  []rules.Answer // decided here
+	open   []rules.Answer // not decided here
+	remote []remoteFlag   // PostHog's answers for open ones, and what they depend on
+
+	asked       bool // PostHog was
+	errors      bool
+	minimal     bool
+	requestID   string
+	evaluatedAt time.Time
+}
+
+// remoteFlag is PostHog's answer for one flag.
+type remoteFlag struct {
+	key string
+	raw json.RawMessage // in version 2, as it came
+}
+
+// collect takes what came of evaluating: flags for others, and those that are
+// not active, are not in an answer of PostHog's.
+func (o *answer) collect(answers []rules.Answer) {
+	o.local = answers[:0]
+	for i := range answers {
+		switch a := &answers[i]; {
+		case a.Status == rules.NotFound, a.Status == rules.Decided && a.Reason == rules.ReasonFlagDisabled:
+		case a.Status == rules.Decided && a.PayloadKnown():
+			o.local = append(o.local, *a)
+		default:
+			o.open = append(o.open, *a)
+		}
+	}
+}
+
+// by says who made the answer.
+func (o *answer) by() string {
+	if o.asked {
+		return "merged"
+	}
+	return "local"
+}
+
+// failed are the open flags that PostHog did not answer for, either.
+func (o *answer) failed() []rules.Answer {
+	if len(o.remote) == 0 {
+		return o.open
+	}
+	return slices.DeleteFunc(slices.Clone(o.open), func(a rules.Answer) bool {
+		return slices.ContainsFunc(o.remote, func(f remoteFlag) bool { return f.key == a.Key() })
+	})
+}
+
+// settle leaves out what PostHog left out.
+func (o *answer) settle() {
+	o.open = slices.DeleteFunc(o.open, func(a rules.Answer) bool {
+		return !slices.ContainsFunc(o.remote, func(f remoteFlag) bool { return f.key == a.Key() })
+	})
+}
+
+func (o *answer) encode(s shape) []byte {
+	failed := o.failed()
+	b := make([]byte, 0, 256+320*(len(o.local)+len(failed))+400*len(o.remote))
+	b = append(b, `{"errorsWhileComputingFlags":`...)
+	b = strconv.AppendBool(b, o.errors || len(failed) > 0)
+	if s == shapeV1 {
+		b = o.appendV1(b)
+	} else {
+		b = o.appendV2(b, failed)
+	}
+	b = append(b, `,"requestId":"`...)
+	b = append(b, o.requestID...)
+	b = append(b, `","evaluatedAt":`...)
+	b = strconv.AppendInt(b, o.evaluatedAt.UnixMilli(), 10)
+	if o.minimal && s == shapeV2 {
+		b = append(b, `,"minimalFlagCalledEvents":true`...)
+	}
+	return append(b, '}')
+}
+
+func (o *answer) appendV2(b []byte, failed []rules.Answer) []byte {
+	b = append(b, `,"flags":{`...)
+	first := len(b)
+	name := func(key string) {
+		if len(b) > first {
+			b = append(b, ',')
+		}
+		b = appendText(b, key)
+		b = append(b, ':')
+	}
+	for i := range o.local {
+		name(o.local[i].Key())
+		b = appendFlag(b, &o.local[i])
+	}
+	for i := range o.remote {
+		name(o.remote[i].key)
+		b = append(b, o.remote[i].raw...)
+	}
+	for i := range failed {
+		name(failed[i].Key())
+		b = appendFailed(b, &failed[i])
+	}
+	return append(b, '}')
+}
+
+// appendFlag writes a flag that was decided here. Where its reason is not known
+// although its value is, there is none.
+func appendFlag(b []byte, a *rules.Answer) []byte {
+	b = append(b, `{"key":`...)
+	b = appendText(b, a.Key())
+	b = append(b, `,"enabled":`...)
+	b = strconv.AppendBool(b, a.Enabled)
+	b = append(b, `,"variant":`...)
+	if a.Variant == "" {
+		b = append(b, `null`...)
+	} else {
+		b = appendText(b, a.Variant)
+	}
+	b = append(b, `,"reason":`...)
+	if a.Reason == rules.ReasonNone {
+		b = append(b, `null`...)
+	} else {
+		b = append(b, `{"code":"`...)
+		b = append(b, a.Reason.String()...)
+		b = append(b, `","condition_index":`...)
+		if a.ConditionIndex < 0 {
+			b = append(b, `null`...)
+		} else {
+			b = strconv.AppendInt(b, int64(a.ConditionIndex), 10)
+		}
+		b = append(b, `,"description":`...)
+		b = appendText(b, a.Description())
+		b = append(b, '}')
+	}
+	return appendMetadata(b, a)
+}
+
+// appendFailed writes a flag that nobody could decide.
+func appendFailed(b []byte, a *rules.Answer) []byte {
+	b = append(b, `{"key":`...)
+	b = appendText(b, a.Key())
+	b = append(b, `,"enabled":false,"variant":null,"reason":{"code":"inconclusive","condition_index":null,"description":`...)
+	b = appendText(b, "Not decided by the relay, and PostHog was not asked or did not answer")
+	b = append(b, `},"failed":true`...)
+	return appendMetadata(b, a)
+}
+
+func appendMetadata(b []byte, a *rules.Answer) []byte {
+	b = append(b, `,"metadata":{"id":`...)
+	b = strconv.AppendInt(b, a.ID(), 10)
+	b = append(b, `,"version":`...)
+	b = strconv.AppendInt(b, a.Version(), 10)
+	b = append(b, `,"description":null,"payload":`...)
+	if payload := a.Payload(); payload != nil {
+		b = append(b, payload...)
+	} else {
+		b = append(b, `null`...)
+	}
+	b = append(b, `,"has_experiment":`...)
+	b = strconv.AppendBool(b, a.HasExperiment())
+	return append(b, `}}`...)
+}
+
+// appendV1 writes values and payloads. A flag that failed is in neither: this
+// version cannot say so, and off would be a wrong answer.
+func (o *answer) appendV1(b []byte) []byte {
+	values, payloads := []byte(`,"featureFlags":{`), []byte(`,"featureFlagPayloads":{`)
+	add := func(to []byte, key string) []byte {
+		if to[len(to)-1] != '{' {
+			to = append(to, ',')
+		}
+		return append(appendText(to, key), ':')
+	}
+	put := func(key, variant string, enabled bool, payload json.RawMessage) {
+		values = add(values, key)
+		if variant != "" {
+			values = appendText(values, variant)
+		} else {
+			values = strconv.AppendBool(values, enabled)
+		}
+		if len(payload) > 0 && string(payload) != "null" {
+			payloads = append(add(payloads, key), payload...)
+		}
+	}
+	for i := range o.local {
+		a := &o.local[i]
+		put(a.Key(), a.Variant, a.Enabled, a.Payload())
+	}
+	for i := range o.remote {
+		var f struct {
+			Enabled  bool   `json:"enabled"`
+			Variant  string `json:"variant"`
+			Failed   bool   `json:"failed"`
+			Metadata struct {
+				Payload json.RawMessage `json:"payload"`
+			} `json:"metadata"`
+		}
+		if err := json.Unmarshal(o.remote[i].raw, &f); err != nil || f.Failed {
+			continue
+		}
+		if !f.Enabled {
+			f.Variant = ""
+		}
+		put(o.remote[i].key, f.Variant, f.Enabled, f.Metadata.Payload)
+	}
+	b = append(append(b, values...), '}')
+	return append(append(b, payloads...), '}')
+}
+
+// appendText writes a JSON string.
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			quoted, _ := json.Marshal(text) // a string does not fail
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
+}
+
+// requestID echoes the caller's, as PostHog does with a UUID, or makes one.
+func requestID(h http.Header) string {
+	if id := h.Get("X-Request-Id"); isUUID(id) {
+		return id
+	}
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		digit := '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+		if dash != (c == '-') || !dash && !digit {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,243 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/hogflags/hogflags/rules"
+)
+
+// shape is the form of an answer.
+type shape uint8
+
+const (
+	shapeUnknown shape = iota // PostHog's alone
+	shapeV1                   // featureFlags and featureFlagPayloads
+	shapeV2                   // flags, with reasons
+)
+
+// ask is a request for flags, as far as the relay understands it.
+type ask struct {
+	fields map[string]json.RawMessage // of the body
+
+	token      string
+	distinctID string
+	identified bool     // there is a distinct id
+	keys       []string // nil: all flags
+	anonymous  string   // $anon_distinct_id
+	subject    rules.Subject
+	everywhere bool // for every runtime
+
+	shape shape
+
+	// whole says why only PostHog can answer all of it; empty if nothing
+	// speaks against answering here.
+	whole string
+}
+
+// newAsk reads a request for flags. An error is a [*decodingError].
+func newAsk(req *http.Request, body []byte) (*ask, error) {
+	a := &ask{}
+	a.readQuery(req.URL, endpoint(req.URL.Path) == "/decide")
+	if len(req.Header["X-Original-Endpoint"]) > 0 {
+		a.onlyPostHog("X-Original-Endpoint")
+	}
+	if mayBeBot(req.UserAgent()) {
+		a.onlyPostHog("crawler")
+	}
+	invalid := &decodingError{"invalid JSON", false}
+	if !utf8.Valid(body) || hasSurrogates(body) {
+		return nil, invalid // how PostHog mends such text is its own business
+	}
+	if err := json.Unmarshal(body, &a.fields); err != nil || a.fields == nil {
+		return nil, invalid
+	}
+	if err := a.readFields(); err != nil {
+		return nil, invalid
+	}
+	a.readRuntime(req.Header)
+	return a, nil
+}
+
+// hasSurrogates reports whether text escapes half characters, which need not
+// come in pairs.
+func hasSurrogates(body []byte) bool {
+	return bytes.Contains(body, []byte(`\ud`)) || bytes.Contains(body, []byte(`\uD`))
+}
+
+func (a *ask) onlyPostHog(why string) {
+	if a.whole == "" {
+		a.whole = why
+	}
+}
+
+// parameters are those whose meaning is known; what others would do is not.
+var parameters = []string{
+	"v", "version", "ver", "lib_version", "_", "sent_at", "ip", "compression", "config", "detailed_analysis",
+	"only_evaluate_survey_feature_flags", "only_use_override_person_properties",
+}
+
+func (a *ask) readQuery(u *url.URL, decide bool) {
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		a.onlyPostHog("query")
+	}
+	for name, values := range q {
+		if !slices.Contains(parameters, name) || len(values) > 1 {
+			a.onlyPostHog("parameter " + name)
+		}
+	}
+	for _, name := range []string{"detailed_analysis", "only_evaluate_survey_feature_flags", "only_use_override_person_properties"} {
+		if given, on := flag(q, name); given && on {
+			a.onlyPostHog(name)
+		}
+	}
+	version := q.Get("v") + q.Get("version")
+	if q.Has("v") && q.Has("version") {
+		a.onlyPostHog("version")
+	}
+	configGiven, config := flag(q, "config")
+	// Who says neither the version nor config, and who calls /decide without
+	// config, gets PostHog's configuration, too.
+	if config || !configGiven && (decide || version == "") {
+		a.onlyPostHog("config")
+	}
+	n := int64(1)
+	if version != "" {
+		if n, err = strconv.ParseInt(version, 10, 32); err != nil {
+			n = 1
+		}
+	}
+	switch {
+	case !decide && n == 1, decide && n == 3:
+		a.shape = shapeV1
+	case !decide && n == 2, decide && n >= 4:
+		a.shape = shapeV2
+	default:
+		a.onlyPostHog("version")
+	}
+}
+
+// flag reads a boolean parameter. What is not clearly off counts as on.
+func flag(q url.Values, name string) (given, on bool) {
+	v := q.Get(name)
+	return v != "", v != "" && v != "false" && v != "0"
+}
+
+var errTwice = errors.New("given twice")
+
+// field is a field of the body under one of its names; nil if it is absent or
+// null.
+func (a *ask) field(names ...string) (json.RawMessage, error) {
+	var found json.RawMessage
+	seen := false
+	for _, name := range names {
+		v, ok := a.fields[name]
+		switch {
+		case !ok:
+		case seen:
+			return nil, errTwice
+		default:
+			found, seen = v, true
+		}
+	}
+	if string(found) == "null" {
+		return nil, nil
+	}
+	return found, nil
+}
+
+func (a *ask) readFields() error {
+	var id, anonymous, device, disabled any
+	var cookieless json.RawMessage
+	for _, f := range []struct {
+		into  any
+		names []string
+	}{
+		{&a.token, []string{"token", "api_key", "$token"}},
+		{&id, []string{"distinct_id", "$distinct_id"}},
+		{&device, []string{"device_id", "$device_id"}},
+		{&anonymous, []string{"anon_distinct_id", "$anon_distinct_id"}},
+		{&a.keys, []string{"flag_keys", "flag_keys_to_evaluate"}},
+		{&a.subject.Contexts, []string{"evaluation_contexts", "evaluation_environments"}},
+		{&a.subject.PersonProperties, []string{"person_properties", "$properties"}},
+		{&a.subject.Groups, []string{"groups", "$groups"}},
+		{&a.subject.GroupProperties, []string{"group_properties", "$group_properties"}},
+		{&disabled, []string{"disable_flags"}},
+		{&cookieless, []string{"cookieless_hash_extra"}},
+	} {
+		raw, err := a.field(f.names...)
+		if err == nil && raw != nil {
+			dec := json.NewDecoder(bytes.NewReader(raw))
+			dec.UseNumber() // 1.0 is not 1
+			err = dec.Decode(f.into)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch id := id.(type) {
+	case nil:
+	case string:
+		a.distinctID, a.identified = id, true
+	case json.Number:
+		a.distinctID, a.identified = id.String(), true
+		if _, err := strconv.ParseInt(a.distinctID, 10, 64); err != nil {
+			a.onlyPostHog("distinct_id") // 1.50 and 1e3 are spelled anew
+		}
+	default:
+		return errors.New("distinct_id is neither a string nor a number")
+	}
+	for name, v := range map[string]struct {
+		value any
+		into  *string
+	}{"$anon_distinct_id": {anonymous, &a.anonymous}, "device_id": {device, &a.subject.DeviceID}} {
+		switch text := v.value.(type) {
+		case nil:
+		case string:
+			*v.into = text
+		default:
+			return errors.New(name + " is not a string")
+		}
+	}
+	a.subject.DistinctID = a.distinctID
+	switch {
+	case disabled != nil && disabled != false:
+		a.onlyPostHog("disable_flags")
+	case cookieless != nil || a.distinctID == "$posthog_cookieless":
+		a.onlyPostHog("cookieless")
+	case a.fields["override_flags_definitions"] != nil:
+		a.onlyPostHog("override_flags_definitions")
+	case a.keys != nil && len(a.keys) == 0:
+		a.onlyPostHog("flag_keys")
+	}
+	return nil
+}
+
+// readRuntime finds out for which runtime the flags are.
+func (a *ask) readRuntime(h http.Header) {
+	raw, _ := a.field("evaluation_runtime")
+	var named string
+	if raw != nil {
+		_ = json.Unmarshal(raw, &named)
+		switch named {
+		case "server":
+			a.subject.Runtime = rules.RuntimeServer
+		case "client":
+			a.subject.Runtime = rules.RuntimeClient
+		default:
+			a.everywhere = true
+		}
+		return
+	}
+	var certain bool
+	if a.subject.Runtime, certain = runtimeOf(h); !certain {
+		a.everywhere = true
+	}
+}

@@ -1,0 +1,303 @@
+package relay
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hogflags/hogflags/posthogapi"
+)
+
+// Config is everything that a relay is told: a file ([ReadConfig]), environment
+// and command line fill in the same. It holds no keys, only where they are.
+type Config struct {
+	// Listen is the address for clients, as "0.0.0.0:8080". Empty means
+	// 127.0.0.1:8080. Without relay keys for every project it has to be a
+	// loopback address.
+	Listen string `yaml:"listen"`
+
+	// Admin is the address for /livez, /readyz and /status. Empty: they are
+	// served on Listen.
+	Admin string `yaml:"admin"`
+
+	// TLS encrypts Listen. Empty: HTTP.
+	TLS TLS `yaml:"tls"`
+
+	// TrustedProxies may say for whom they ask, in X-Forwarded-For and
+	// X-Forwarded-Proto. Others are taken to be the client themselves.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+
+	Limits   Limits    `yaml:"limits"`
+	Projects []Project `yaml:"projects"`
+}
+
+// TLS names files in PEM. They are read again when they change.
+type TLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Limits bound what clients may take. What a client is told when it exceeds
+// them is what PostHog would tell it.
+type Limits struct {
+	// BodyBytes bounds the body of a request that is passed through. Zero
+	// means 64 MiB, which is above what PostHog takes.
+	BodyBytes int64 `yaml:"body_bytes"`
+
+	// FlagsBodyBytes bounds the body of a request for flags, before and after
+	// decompression. Zero means 2 MiB.
+	FlagsBodyBytes int64 `yaml:"flags_body_bytes"`
+
+	// PerAddress bounds the requests of each client address (the /64 of an
+	// IPv6 address), PerKey those with each relay key. Zero: no limit.
+	PerAddress Rate `yaml:"per_address"`
+	PerKey     Rate `yaml:"per_key"`
+}
+
+// Rate is a limit of requests. The zero Rate is none.
+type Rate struct {
+	PerSecond float64 `yaml:"per_second"`
+	Burst     int     `yaml:"burst"` // at once; zero: those of a second
+}
+
+// Remote says when the relay asks PostHog to evaluate flags.
+type Remote string
+
+// The policies. The zero value is RemoteInconclusive.
+const (
+	RemoteInconclusive Remote = "inconclusive" // what the definitions do not decide, and what they cannot
+	RemoteNever        Remote = "never"        // not at all: what is not decided here has failed
+	RemoteAlways       Remote = "always"       // for every request; definitions are still served from here
+)
+
+// Project is one PostHog project.
+type Project struct {
+	// Name is what logs and /status call it. Empty: the end of its token.
+	Name string `yaml:"name"`
+
+	// Token is the public token (phc_…). Required.
+	Token string `yaml:"token"`
+
+	// Host is PostHog, or another relay. Empty means PostHog Cloud in the US.
+	Host string `yaml:"host"`
+
+	// AssetsHost serves /static/ and /array/. Empty: PostHog's own for the
+	// Cloud (us-assets.i.posthog.com), else Host.
+	AssetsHost string `yaml:"assets_host"`
+
+	// Hostnames are names under which clients reach this project: a request
+	// to one of them that does not say its project is for this one. Projects
+	// on different Hosts need them.
+	Hostnames []string `yaml:"hostnames"`
+
+	// SecretKey is PostHog's (phs_… or phx_…), read again at each poll. A
+	// project that only reads its store needs none.
+	SecretKey Source `yaml:"secret_key"`
+
+	// RelayKeys are what clients present instead of it, each as
+	// "sha256:<hex>"; RelayKeysFrom has more of them, one a line. Several
+	// allow for rotation. With none, everybody may read the definitions.
+	RelayKeys     []string `yaml:"relay_keys"`
+	RelayKeysFrom Source   `yaml:"relay_keys_from"`
+
+	// Cache is the URL of the fleet's store; CacheFrom is where to find it, if
+	// it holds a password. With neither, the relay asks PostHog by itself.
+	Cache     string `yaml:"cache"`
+	CacheFrom Source `yaml:"cache_from"`
+
+	// ReadOnly never asks PostHog for definitions: another process feeds Cache.
+	ReadOnly bool `yaml:"read_only"`
+
+	// PollInterval is the time between two polls, by the whole fleet. Zero
+	// means 30 s.
+	PollInterval time.Duration `yaml:"poll_interval"`
+
+	// LastKnownGood is a file for the last good definitions, to start from
+	// when neither PostHog nor the store can be reached. Empty: none.
+	LastKnownGood string `yaml:"last_known_good"`
+
+	// TimeZone is the project's, as "Europe/Berlin". Empty: not known, so that
+	// some dates are undecided here.
+	TimeZone string `yaml:"time_zone"`
+
+	// Server declares that all who ask for flags are servers of the company's
+	// own, to whom survey flags do not matter: then also a request for all
+	// flags, without a relay key, is answered here.
+	Server bool `yaml:"server"`
+
+	// Remote is when to ask PostHog for flags.
+	Remote Remote `yaml:"remote"`
+
+	// Optional lets the relay be ready without this project's definitions.
+	Optional bool `yaml:"optional"`
+}
+
+// The defaults of a Config.
+const (
+	DefaultListen         = "127.0.0.1:8080"
+	defaultPollInterval   = 30 * time.Second
+	defaultBodyBytes      = 64 << 20
+	defaultFlagsBodyBytes = 2 << 20
+)
+
+// complete returns c with its defaults, or says what is wrong with it.
+func (c Config) complete() (Config, error) {
+	c.Listen = cmp.Or(c.Listen, DefaultListen)
+	c.Limits.BodyBytes = cmp.Or(c.Limits.BodyBytes, defaultBodyBytes)
+	c.Limits.FlagsBodyBytes = cmp.Or(c.Limits.FlagsBodyBytes, defaultFlagsBodyBytes)
+	switch {
+	case len(c.Projects) == 0:
+		return c, errors.New("no project: name one under projects, with its token")
+	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
+		return c, errors.New("tls: cert and key go together")
+	}
+	if err := c.Limits.check(); err != nil {
+		return c, fmt.Errorf("limits: %w", err)
+	}
+	c.Projects = slices.Clone(c.Projects)
+	for i := range c.Projects {
+		p := &c.Projects[i]
+		if err := p.complete(); err != nil {
+			return c, fmt.Errorf("projects[%d] %s: %w", i, p.Name, err)
+		}
+		for _, q := range c.Projects[:i] {
+			switch {
+			case p.Token == q.Token:
+				return c, fmt.Errorf("projects[%d] %s: its token is also that of %s", i, p.Name, q.Name)
+			case p.Name == q.Name:
+				return c, fmt.Errorf("projects[%d]: two projects are called %s", i, p.Name)
+			case p.LastKnownGood != "" && p.LastKnownGood == q.LastKnownGood:
+				return c, fmt.Errorf("projects[%d] %s: last_known_good is also the file of %s", i, p.Name, q.Name)
+			case sharesName(p.Hostnames, q.Hostnames):
+				return c, fmt.Errorf("projects[%d] %s: one of its hostnames is also one of %s", i, p.Name, q.Name)
+			case p.Host != q.Host && (len(p.Hostnames) == 0 || len(q.Hostnames) == 0):
+				return c, fmt.Errorf("projects[%d] %s: its host is another than that of %s: give both hostnames, or events could not be told apart", i, p.Name, q.Name)
+			}
+		}
+	}
+	return c, nil
+}
+
+func sharesName(a, b []string) bool {
+	return slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) })
+}
+
+func (l Limits) check() error {
+	switch {
+	case l.BodyBytes < 0, l.FlagsBodyBytes < 0:
+		return errors.New("a number of bytes is negative")
+	case l.PerAddress.PerSecond < 0, l.PerKey.PerSecond < 0, l.PerAddress.Burst < 0, l.PerKey.Burst < 0:
+		return errors.New("a rate is negative")
+	case l.PerAddress.Burst > 0 && l.PerAddress.PerSecond == 0, l.PerKey.Burst > 0 && l.PerKey.PerSecond == 0:
+		return errors.New("a burst needs per_second beside it")
+	}
+	return nil
+}
+
+func (p *Project) complete() error {
+	token := p.Token
+	if p.Name == "" {
+		p.Name = "…" + token[max(0, len(token)-6):]
+	}
+	api, err := posthogapi.New(posthogapi.Config{ProjectToken: token, Host: p.Host})
+	if err != nil {
+		return err
+	}
+	p.Host = api.Host()
+	if p.AssetsHost == "" {
+		p.AssetsHost = assetsOf(p.Host)
+	} else if p.AssetsHost, err = posthogapi.NormalizeHost(p.AssetsHost); err != nil {
+		return fmt.Errorf("assets_%w", err)
+	}
+	p.PollInterval = cmp.Or(p.PollInterval, defaultPollInterval)
+	p.Remote = cmp.Or(p.Remote, RemoteInconclusive)
+	p.Hostnames = slices.Clone(p.Hostnames)
+	for i, name := range p.Hostnames {
+		p.Hostnames[i] = strings.ToLower(name)
+		if name == "" || strings.ContainsAny(name, "/:@ ") {
+			return fmt.Errorf("hostnames: %q is no name: want one such as flags.example.com", name)
+		}
+	}
+	switch {
+	case p.PollInterval < time.Second:
+		return fmt.Errorf("poll_interval is %v: want at least 1s", p.PollInterval)
+	case !slices.Contains([]Remote{RemoteInconclusive, RemoteNever, RemoteAlways}, p.Remote):
+		return fmt.Errorf("remote is %q: want %s, %s or %s", p.Remote, RemoteInconclusive, RemoteNever, RemoteAlways)
+	case p.Cache != "" && p.CacheFrom.set():
+		return errors.New("cache and cache_from exclude each other")
+	case p.ReadOnly && p.Cache == "" && !p.CacheFrom.set():
+		return errors.New("read_only needs a cache to read")
+	case !p.ReadOnly && !p.SecretKey.set():
+		return errors.New("no secret_key: name the variable or the file that holds it, as {env: POSTHOG_SECRET_KEY} or {file: PATH}")
+	}
+	if _, err := time.LoadLocation(p.TimeZone); err != nil {
+		return fmt.Errorf("time_zone: %q is not an IANA time zone, as Europe/Berlin", p.TimeZone)
+	}
+	for _, key := range p.RelayKeys {
+		if _, err := parseKeyHash(key); err != nil {
+			return fmt.Errorf("relay_keys: %w", err)
+		}
+	}
+	for name, s := range map[string]Source{"secret_key": p.SecretKey, "relay_keys_from": p.RelayKeysFrom, "cache_from": p.CacheFrom} {
+		if err := s.check(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// assetsOf is where PostHog serves its scripts from.
+func assetsOf(host string) string {
+	for _, region := range []string{"us", "eu"} {
+		if host == "https://"+region+".i.posthog.com" {
+			return "https://" + region + "-assets.i.posthog.com"
+		}
+	}
+	return host
+}
+
+// open reports whether everybody may read the project's definitions.
+func (p *Project) open() bool { return len(p.RelayKeys) == 0 && !p.RelayKeysFrom.set() }
+
+// loopback reports whether an address to listen on is this host's alone.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// mustParse parses an address that NormalizeHost has made.
+func mustParse(host string) *url.URL {
+	u, err := url.Parse(host)
+	if err != nil {
+		panic(fmt.Sprintf("relay: normalized host: %v", err))
+	}
+	return u
+}
+
+// keyHash is the SHA-256 of a relay key, which has so much entropy that no salt
+// is needed.
+type keyHash [sha256.Size]byte
+
+// Check says what is wrong with a configuration, nil if it can be used as far
+// as can be told without starting.
+func (c Config) Check() error {
+	c, err := c.complete()
+	if err != nil {
+		return err
+	}
+	return listenable(c)
+}

@@ -1,0 +1,183 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/loader"
+	"github.com/hogflags/hogflags/posthogapi"
+)
+
+// Store is a fleet's store that the relay may close.
+type Store interface {
+	flagcache.Store
+	io.Closer
+}
+
+// supply is what of a Project decides where its definitions come from. A reload
+// that leaves it as it is leaves the feed alone.
+type supply struct {
+	token, host   string
+	secret        Source
+	cache         string
+	cacheFrom     Source
+	readOnly      bool
+	interval      time.Duration
+	lastKnownGood string
+	timeZone      string
+}
+
+func (p *Project) supply() supply {
+	return supply{
+		token:         p.Token,
+		host:          p.Host,
+		secret:        p.SecretKey,
+		cache:         p.Cache,
+		cacheFrom:     p.CacheFrom,
+		readOnly:      p.ReadOnly,
+		interval:      p.PollInterval,
+		lastKnownGood: p.LastKnownGood,
+		timeZone:      p.TimeZone,
+	}
+}
+
+// feed keeps a project's definitions current.
+type feed struct {
+	of     supply
+	loader *loader.Loader
+	fleet  *flagcache.Fleet // nil: it asks PostHog by itself
+	store  Store            // nil likewise
+	served atomic.Pointer[document]
+}
+
+// deps is what a relay's parts need of the process.
+type deps struct {
+	open      func(url string, scope flagcache.Scope) (Store, error)
+	transport http.RoundTripper
+	log       *slog.Logger
+}
+
+// startFeed starts to keep definitions current. It does not wait for them.
+func startFeed(ctx context.Context, name string, of supply, d deps) (*feed, error) {
+	f := &feed{of: of}
+	log := d.log.With("project", name)
+	cfg := loader.Config{
+		File:            of.lastKnownGood,
+		ProjectToken:    of.token,
+		Host:            of.host,
+		KeepDefinitions: true,
+		Logger:          log,
+	}
+	if of.timeZone != "" {
+		zone, err := time.LoadLocation(of.timeZone)
+		if err != nil {
+			return nil, err
+		}
+		cfg.TimeZone = zone
+	}
+	if !of.readOnly {
+		client, err := posthogapi.New(posthogapi.Config{
+			Host: of.host, ProjectToken: of.token, SecretKeyFunc: of.secret.get, HTTPClient: &http.Client{Transport: d.transport},
+		})
+		if err != nil {
+			return nil, err
+		}
+		cfg.Upstream = flagcache.PostHog(client)
+	}
+	if err := f.join(d, log); err != nil {
+		return nil, err
+	}
+	if f.fleet != nil {
+		cfg.Coordinator = f.fleet
+	} else {
+		cfg.PollInterval = of.interval
+	}
+	l, err := loader.New(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(err, f.closeStore())
+	}
+	f.loader = l
+	// A document of the file is there before anybody could be told of it.
+	f.adopt()
+	l.OnChange(func(loader.Change) { f.adopt() })
+	f.adopt()
+	return f, nil
+}
+
+// join opens the store, if there is one.
+func (f *feed) join(d deps, log *slog.Logger) error {
+	url := f.of.cache
+	if f.of.cacheFrom.set() {
+		var err error
+		if url, err = f.of.cacheFrom.read(); err != nil {
+			return fmt.Errorf("cache_from: %w", err)
+		}
+	}
+	if url == "" {
+		return nil
+	}
+	if d.open == nil {
+		return errors.New("cache: this program cannot open stores")
+	}
+	store, err := d.open(url, flagcache.Scope{Project: f.of.token, Host: f.of.host})
+	if err != nil {
+		return &StoreError{err}
+	}
+	f.fleet, err = flagcache.New(store, flagcache.Options{Interval: f.of.interval, ReadOnly: f.of.readOnly, Logger: log})
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	f.store = store
+	return nil
+}
+
+// StoreError says that a project's store could not be opened.
+type StoreError struct{ Err error }
+
+// Error is that of the store, which holds no password.
+func (e *StoreError) Error() string { return e.Err.Error() }
+
+// Unwrap is the store's error.
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// adopt makes what the loader holds the document that is served. It is called
+// before the feed is shared, and by the loader between two of its changes.
+func (f *feed) adopt() {
+	d, ok := f.loader.Definitions()
+	if !ok {
+		return
+	}
+	if now := f.served.Load(); now == nil || now.revision != d.Revision {
+		f.served.Store(newDocument(d, f.loader.Rules()))
+	}
+}
+
+// document is what is served now, nil if there is none yet.
+func (f *feed) document() *document { return f.served.Load() }
+
+// etag is the validator of a document. Upstream may change it without changing
+// the document, of which nobody is told.
+func (f *feed) etag(of *document) string {
+	if d, ok := f.loader.Definitions(); ok && d.Revision == of.revision {
+		return d.ETag
+	}
+	return of.etag
+}
+
+// close gives back the lease and ends the feed. What is being served stays
+// usable for requests that have it.
+func (f *feed) close() error { return errors.Join(f.loader.Close(), f.closeStore()) }
+
+func (f *feed) closeStore() error {
+	if f.store == nil {
+		return nil
+	}
+	return f.store.Close()
+}

@@ -1,0 +1,172 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/hogflags/hogflags/rules"
+)
+
+const allowFlags = "GET, POST, OPTIONS, HEAD"
+
+// flags is PostHog's endpoint for flags, under both of its names.
+func (r *Relay) flags(w http.ResponseWriter, req *http.Request, s *registry) {
+	switch req.Method {
+	case http.MethodPost:
+		r.evaluate(w, req, s)
+	case http.MethodGet:
+		r.forward(w, req, s)
+	case http.MethodHead:
+		cors(w, req)
+		w.Header().Set("Content-Type", "application/json")
+	case http.MethodOptions:
+		cors(w, req)
+		w.Header().Set("Allow", allowFlags)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		cors(w, req)
+		w.Header().Set("Allow", allowFlags)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
+}
+
+// evaluate answers for flags: here, with PostHog's help, or PostHog does.
+func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) {
+	limit := s.cfg.Limits.FlagsBodyBytes
+	body, err := readBody(w, req, limit)
+	var a *ask
+	if err == nil {
+		var decoded []byte
+		if decoded, err = decodeBody(body, req.Header, req.URL.Query().Get("compression"), limit); err == nil {
+			a, err = newAsk(req, decoded)
+		}
+	}
+	switch unclear, ok := errors.AsType[*decodingError](err); {
+	case err == nil:
+	case errors.Is(err, errTooLarge):
+		cors(w, req)
+		writeText(w, http.StatusRequestEntityTooLarge, errTooLarge.Error())
+		return
+	case !ok:
+		return // the client has gone, or was too slow
+	case unclear.certain || s.neverRemote():
+		cors(w, req)
+		writeText(w, http.StatusBadRequest, unclear.Error())
+		return
+	default:
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		r.forward(w, req, s) // PostHog reads what this does not, or says what is wrong
+		return
+	}
+
+	c := caller{}
+	if a.token != "" {
+		c = s.call(req, a.token)
+	}
+	switch {
+	case a.token == "":
+		cors(w, req)
+		unauthorized(w, "not_authenticated", detailNoToken)
+		return
+	case c.project == nil:
+		cors(w, req)
+		badToken(w)
+		return
+	case c.keyed && !r.limits.allowKey(&c.key):
+		cors(w, req)
+		rateLimited(w)
+		return
+	}
+	p := c.project
+	d := p.feed.document()
+	why := a.whole
+	if why == "" {
+		why = undecidable(a, &c, d)
+	}
+	switch {
+	case p.Remote == RemoteAlways, why != "" && p.Remote != RemoteNever:
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		p.proxy.pass(w, req, s, &c)
+		return
+	case !a.identified:
+		cors(w, req)
+		writeText(w, http.StatusBadRequest, textNoDistinctID)
+		return
+	case d == nil:
+		cors(w, req)
+		writeText(w, http.StatusServiceUnavailable, textUnavailable)
+		return
+	}
+	out := answer{requestID: requestID(req.Header), minimal: d.feed.minimal, errors: why != ""}
+	a.subject.Now = time.Now()
+	out.evaluatedAt = a.subject.Now
+	out.collect(a.evaluate(d))
+	if len(out.open) > 0 && p.Remote != RemoteNever {
+		p.remote.complete(req, s, a, &out)
+	}
+	cors(w, req)
+	w.Header().Set(answeredHeader, out.by())
+	writeBody(w, http.StatusOK, out.encode(a.shape))
+}
+
+// undecidable says why a request is to go to PostHog whole; empty if it can be
+// answered from the definitions.
+func undecidable(a *ask, c *caller, d *document) string {
+	switch {
+	case d == nil:
+		return "no definitions"
+	case a.anonymous != "" && d.feed.continuity:
+		return "$anon_distinct_id" // PostHog stores what it belongs to
+	case a.everywhere && d.feed.runtimes:
+		return "runtime"
+	case a.keys == nil && !c.keyed && !c.project.Server:
+		return "all flags" // the feed leaves out those of surveys
+	}
+	for _, key := range a.keys {
+		if !d.feed.has(key) {
+			return "flag not in the feed"
+		}
+	}
+	return ""
+}
+
+// evaluate answers from the definitions, for what was asked.
+func (a *ask) evaluate(d *document) []rules.Answer {
+	if a.keys == nil {
+		return d.set.EvaluateAll(make([]rules.Answer, 0, d.set.Len()), &a.subject)
+	}
+	keys := d.feed.withNeeds(a.keys)
+	answers := make([]rules.Answer, len(keys))
+	for i, key := range keys {
+		answers[i] = d.set.Evaluate(key, &a.subject)
+	}
+	return answers
+}
+
+// neverRemote reports whether no project may have PostHog evaluate.
+func (s *registry) neverRemote() bool {
+	for _, p := range s.projects {
+		if p.Remote != RemoteNever {
+			return false
+		}
+	}
+	return true
+}
+
+func readBody(w http.ResponseWriter, req *http.Request, limit int64) ([]byte, error) {
+	if req.ContentLength > limit {
+		return nil, errTooLarge
+	}
+	var b bytes.Buffer
+	if req.ContentLength > 0 {
+		b.Grow(int(req.ContentLength) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(http.MaxBytesReader(w, req.Body, limit))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, errTooLarge
+	}
+	return b.Bytes(), err
+}

@@ -1,0 +1,79 @@
+package relay
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// patience is how long the other side of a connection may take for what is
+// being read or written at a time. It bounds a stall, and not the whole: a
+// stream may go on for hours.
+const patience = 30 * time.Second
+
+// slowest is what a body has to arrive at, in bytes a second, once it has taken
+// longer than patience: who sends a byte now and then is cut off.
+const slowest = 1 << 10
+
+// patient cuts off clients that read or write too slowly.
+type patient struct{ http.Handler }
+
+// ServeHTTP serves with a deadline for each step.
+func (p patient) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	control := http.NewResponseController(w)
+	if req.Body != nil && req.Body != http.NoBody {
+		req.Body = &patientBody{ReadCloser: req.Body, control: control, begun: time.Now()}
+	}
+	pw := &patientWriter{ResponseWriter: w, control: control}
+	pw.extend()
+	p.Handler.ServeHTTP(pw, req)
+	pw.extend() // what is buffered is still to be sent
+}
+
+type patientBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	begun   time.Time
+	read    int64
+}
+
+var errSlow = errors.New("the body arrives too slowly")
+
+func (b *patientBody) Read(p []byte) (int, error) {
+	now := time.Now()
+	if taken := now.Sub(b.begun); taken > patience && float64(b.read) < taken.Seconds()*slowest {
+		return 0, errSlow
+	}
+	_ = b.control.SetReadDeadline(now.Add(patience)) // not supported: there is none
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	if err != nil {
+		// The server goes on reading, to see the client leave: for that there is
+		// no deadline.
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+type patientWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (w *patientWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(patience)) }
+
+// Unwrap is for http.ResponseController.
+func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader begins the answer.
+func (w *patientWriter) WriteHeader(status int) {
+	w.extend()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write writes a part of the answer.
+func (w *patientWriter) Write(p []byte) (int, error) {
+	w.extend()
+	return w.ResponseWriter.Write(p)
+}

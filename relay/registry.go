@@ -1,0 +1,100 @@
+package relay
+
+import (
+	"crypto/sha256"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// registry is one state of the configuration, with what came of it. A request
+// takes it once and stays with it; a reload swaps it.
+type registry struct {
+	cfg      Config
+	projects []*project
+	byToken  map[string]*project
+	byName   map[string]*project // by hostname
+	trusted  []netip.Prefix
+	open     bool // a project's definitions can be read without a key
+}
+
+// project is one project as it is served.
+type project struct {
+	Project
+	feed   *feed
+	keys   keyring
+	remote *remote
+	proxy  *proxy
+}
+
+func newRegistry(cfg Config, projects []*project) *registry {
+	s := &registry{
+		cfg:      cfg,
+		projects: projects,
+		byToken:  make(map[string]*project, len(projects)),
+		byName:   map[string]*project{},
+		trusted:  cfg.TrustedProxies,
+	}
+	for _, p := range projects {
+		s.byToken[p.Token] = p
+		for _, name := range p.Hostnames {
+			s.byName[name] = p
+		}
+		s.open = s.open || p.open()
+	}
+	return s
+}
+
+// caller is who a request comes from, as far as its head tells.
+type caller struct {
+	project *project // nil: not known
+	keyed   bool     // a relay key of the project was presented
+	key     keyHash  // of what was presented, a relay key or not; zero: nothing
+}
+
+// call finds the project and the key of a request. The token, which comes first,
+// may be empty; a token that no project has finds none. Without one it is the
+// project of the relay key, of the hostname, or the only one.
+func (s *registry) call(req *http.Request, token string) caller {
+	var c caller
+	presented := bearer(req.Header.Get("Authorization"))
+	if presented != "" {
+		c.key = sha256.Sum256([]byte(presented))
+	}
+	switch {
+	case token != "":
+		c.project = s.byToken[token]
+	case presented != "":
+		for _, p := range s.projects {
+			if p.keys.has(&c.key) {
+				c.project = p
+			}
+		}
+	}
+	if c.project == nil && token == "" {
+		if c.project = s.byName[hostname(req)]; c.project == nil && len(s.projects) == 1 {
+			c.project = s.projects[0]
+		}
+	}
+	c.keyed = presented != "" && c.project != nil && c.project.keys.has(&c.key)
+	return c
+}
+
+// anyHas reports whether a key is a relay key of any project.
+func (s *registry) anyHas(h *keyHash) bool {
+	found := false
+	for _, p := range s.projects {
+		found = p.keys.has(h) || found
+	}
+	return found
+}
+
+// hostname is the name that a request was sent to, without the port.
+func hostname(req *http.Request) string {
+	name, _, err := net.SplitHostPort(req.Host)
+	if err != nil {
+		name = req.Host
+	}
+	return strings.ToLower(strings.Trim(name, "[]"))
+}

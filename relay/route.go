@@ -1,0 +1,69 @@
+package relay
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// ServeHTTP answers a request.
+func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	s := r.current.Load()
+	path := req.URL.Path
+	switch {
+	case req.Method == http.MethodConnect || req.Method == http.MethodTrace:
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	case !plain(path):
+		writeText(w, http.StatusBadRequest, "The path of the request is not a plain one.")
+		return
+	case s.open && !namesLoopback(hostname(req)) && s.byName[hostname(req)] == nil:
+		// A page in a browser on this host could reach a key-less relay under a
+		// name of its own, made to resolve to 127.0.0.1.
+		writeText(w, http.StatusMisdirectedRequest, "This relay has no relay key, and answers to the names of this host alone.")
+		return
+	}
+	if s.cfg.Admin == "" && r.serveAdminPath(w, req) {
+		return
+	}
+	if !r.limits.allowAddress(clientAddress(req, s.trusted)) {
+		cors(w, req)
+		rateLimited(w)
+		return
+	}
+	switch endpoint(path) {
+	case "/flags/definitions", "/api/feature_flag/local_evaluation":
+		r.definitions(w, req, s)
+	case "/flags", "/decide":
+		r.flags(w, req, s)
+	default:
+		r.forward(w, req, s)
+	}
+}
+
+// endpoint is a path without the slash that PostHog's paths may end in.
+func endpoint(path string) string { return strings.TrimSuffix(path, "/") }
+
+// plain reports whether a decoded path means the same to every server: no
+// segment of it leads elsewhere, and it has no character that some of them read
+// as another.
+func plain(path string) bool {
+	if path == "" || path[0] != '/' {
+		return path == "*" // OPTIONS *
+	}
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		if segment == "." || segment == ".." || strings.HasPrefix(segment, "..;") {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(path, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\\' })
+}
+
+// namesLoopback reports whether a name is one of this host's own.
+func namesLoopback(name string) bool {
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.IsLoopback()
+}

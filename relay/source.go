@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// Source is where a secret is found: in a variable of the environment or in a
+// file. Exactly one is set, or none where there is no secret.
+type Source struct {
+	Env  string `yaml:"env"`
+	File string `yaml:"file"`
+
+	// Value is the secret itself, for who has it at hand. A file of
+	// configuration cannot hold it.
+	Value string `yaml:"-"`
+}
+
+const maxSecretBytes = 64 << 10
+
+func (s Source) set() bool { return s != Source{} }
+
+// String says where the secret is.
+func (s Source) String() string {
+	switch {
+	case s.Env != "":
+		return "environment variable " + s.Env
+	case s.File != "":
+		return "file " + s.File
+	case s.Value != "":
+		return "[redacted]"
+	}
+	return "not set"
+}
+
+// Format writes String for every verb, so that no verb reaches the Value.
+func (s Source) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// MarshalText is String.
+func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (s Source) check() error {
+	given := 0
+	for _, v := range []string{s.Env, s.File, s.Value} {
+		if v != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return errors.New("env and file exclude each other")
+	}
+	return nil
+}
+
+// read reads the secret. Its errors name the source, not the secret.
+func (s Source) read() (string, error) {
+	var text string
+	switch {
+	case s.Env != "":
+		text = os.Getenv(s.Env)
+	case s.File != "":
+		b, err := readBounded(s.File)
+		if err != nil {
+			return "", err
+		}
+		text = string(b)
+	default:
+		text = s.Value
+	}
+	if text = strings.TrimSpace(text); text == "" {
+		return "", fmt.Errorf("%s is empty", s)
+	}
+	return text, nil
+}
+
+// get is read as posthogapi wants it.
+func (s Source) get(context.Context) (string, error) { return s.read() }
+
+func readBounded(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(io.LimitReader(file, maxSecretBytes+1)); err != nil {
+		return nil, err
+	}
+	if b.Len() > maxSecretBytes {
+		return nil, fmt.Errorf("%s exceeds %d bytes", path, maxSecretBytes)
+	}
+	return b.Bytes(), nil
+}
