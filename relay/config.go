@@ -158,6 +158,12 @@ func (c Config) complete() (Config, error) {
 	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
 		return c, errors.New("tls: cert and key go together")
 	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return c, fmt.Errorf("listen: %w", err)
+	}
+	if _, _, err := net.SplitHostPort(c.Admin); c.Admin != "" && err != nil {
+		return c, fmt.Errorf("admin: %w", err)
+	}
 	if err := c.Limits.check(); err != nil {
 		return c, fmt.Errorf("limits: %w", err)
 	}

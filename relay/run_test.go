@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -121,22 +122,25 @@ func TestStopReleasesTheLease(t *testing.T) {
 	}
 }
 
-// A document that is being read when the relay stops is sent to its end.
+// An answer that is under way when the relay stops is sent to its end.
 func TestStopDrains(t *testing.T) {
-	const size = 16 << 20 // more than sockets buffer
-	up := posthogtest.New(t)
-	up.SetDefinitions([]byte(`{"flags":[],"pad":"` + strings.Repeat("x", size) + `"}`))
-	r := start(t, up, keyless)
-	r.ready(t)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/flags/definitions", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := web.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
+	begun, finish := make(chan struct{}), make(chan struct{})
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path != "/slow" {
+			_, _ = io.WriteString(w, posthogtest.EmptyDefinitions)
+			return
+		}
+		_, _ = io.WriteString(w, "first half, ")
+		_ = http.NewResponseController(w).Flush()
+		close(begun)
+		<-finish
+		_, _ = io.WriteString(w, "second half")
+	}))
+	t.Cleanup(up.Close)
+	r := start(t, &posthogtest.Server{URL: up.URL}, keyless)
+	read := make(chan answer, 1)
+	go func() { read <- r.ask(t, http.MethodGet, "/slow") }()
+	<-begun
 	stopped := make(chan error, 1)
 	go func() { stopped <- r.stop() }()
 	addr := strings.TrimPrefix(r.url, "http://")
@@ -147,8 +151,9 @@ func TestStopDrains(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	if n, err := io.Copy(io.Discard, resp.Body); err != nil || n < size {
-		t.Errorf("read %d bytes, %v, want the whole document", n, err)
+	close(finish)
+	if a := <-read; a.body != "first half, second half" {
+		t.Errorf("read %q, want the whole answer", a.body)
 	}
 	if err := <-stopped; err != nil {
 		t.Errorf("Run = %v, want nil", err)
