@@ -49,7 +49,7 @@ func ParseSigningKey(text string) (SigningKey, error) {
 // may be a private key by mistake.
 func ParseVerifyKeys(text string) ([]VerifyKey, error) {
 	var keys []VerifyKey
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		public, err := parseKey(field, verifyPrefix, ed25519.PublicKeySize)
 		if err != nil {
 			return nil, fmt.Errorf("read verify key %d: %w", len(keys)+1, err)

@@ -16,11 +16,13 @@ const openTimeout = 10 * time.Second
 
 // cache is a fleet's store, for one project.
 type cache struct {
-	Cache   string `env:"HOGFLAGS_CACHE" placeholder:"URL" help:"The store: file:FOLDER, sqlite:FILE, redis://HOST:PORT, postgres://USER:PASSWORD@HOST/DB. With a password better in the environment."`
-	project `embed:""`
+	Cache    string `env:"HOGFLAGS_CACHE" placeholder:"URL" help:"The store: file:FOLDER, sqlite:FILE, redis://HOST:PORT, postgres://USER:PASSWORD@HOST/DB. With a password better in the environment."`
+	project  `embed:""`
+	keyFiles `embed:""`
 }
 
-// store opens the store, and makes sure that it answers.
+// store opens the store, or its signed view if there are keys, and makes sure
+// that it answers.
 func (c *cache) store(ctx context.Context) (open.Store, error) {
 	store, err := c.openStore()
 	if err != nil {
@@ -43,6 +45,10 @@ func (c *cache) openStore() (open.Store, error) {
 	case c.ProjectToken == "":
 		return nil, badInput("", "no project: name it by --project-token or POSTHOG_PROJECT_API_KEY")
 	}
+	keys, signed, err := c.keys()
+	if err != nil {
+		return nil, err
+	}
 	host, err := posthogapi.NormalizeHost(c.Host)
 	if err != nil {
 		return nil, badInput("", "%w", err)
@@ -54,7 +60,10 @@ func (c *cache) openStore() (open.Store, error) {
 	if err != nil {
 		return nil, &stop{code: exitStore, err: err}
 	}
-	return store, nil
+	if !signed {
+		return store, nil
+	}
+	return flagcache.NewSigned(store, keys)
 }
 
 // ago is how long ago something was, for a person.

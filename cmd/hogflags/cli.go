@@ -22,6 +22,9 @@ type grammar struct {
 	Sync        syncCmd        `cmd:"" help:"Fetch the definitions once and store them for a fleet."`
 	Serve       serveCmd       `cmd:"" help:"Serve definitions to SDKs of any language, as one of a fleet."`
 	Status      statusCmd      `cmd:"" help:"Show what a fleet's store holds, and who leads."`
+	Pin         pinCmd         `cmd:"" help:"Have a fleet serve earlier definitions until unpin."`
+	Unpin       unpinCmd       `cmd:"" help:"Have a fleet serve the latest definitions again."`
+	Keygen      keygenCmd      `cmd:"" help:"Make a pair of keys for signing what a fleet's store holds."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
 	Demo        demoCmd        `cmd:"" help:"Watch a fleet follow a flag change. Needs no account and no network."`
 }
@@ -130,6 +133,9 @@ var examples = map[string]string{
 	"sync":        "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
 	"serve":       "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
 	"status":      "--cache redis://localhost:6379 --project-token phc_…",
+	"pin":         "previous --by ada --why 'checkout is broken' --cache redis://localhost:6379 --project-token phc_…",
+	"unpin":       "--by ada --why fixed --cache redis://localhost:6379 --project-token phc_…",
+	"keygen":      "fleet",
 	"conformance": "cases.jsonl",
 	"demo":        "--serve",
 }

@@ -34,16 +34,17 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			// No project of the developer's, and nothing asked by accident.
-			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST", "HOGFLAGS_CACHE", "HOGFLAGS_RELAY_KEY"} {
+			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST", "HOGFLAGS_CACHE", "HOGFLAGS_RELAY_KEY", "HOGFLAGS_SIGNING_KEY", "HOGFLAGS_SIGNING_KEY_FILE", "HOGFLAGS_VERIFY_KEY", "HOGFLAGS_VERIFY_KEY_FILE"} {
 				env.Setenv(name, "")
 			}
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command of a race build lingers for a second
 			return serve(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"grow":  grow,
-			"pack":  pack,
-			"exits": exits,
+			"grow":    grow,
+			"publish": publish,
+			"pack":    pack,
+			"exits":   exits,
 		},
 	})
 }
@@ -64,7 +65,20 @@ func serve(env *testscript.Env) error {
 	}
 	env.Defer(server.Close)
 	env.Setenv("HOST", server.URL)
+	env.Values[servedKey{}] = server
 	return nil
+}
+
+// servedKey is where a script's fake PostHog is kept.
+type servedKey struct{}
+
+// publish FILE has the fake PostHog serve another document from now on.
+func publish(ts *testscript.TestScript, neg bool, args []string) {
+	server, ok := ts.Value(servedKey{}).(*posthogtest.Server)
+	if neg || len(args) != 1 || !ok {
+		ts.Fatalf("usage: publish FILE, in a script with a file served.json")
+	}
+	server.SetDefinitions([]byte(ts.ReadFile(args[0])))
 }
 
 // grow FILE BYTES makes a file that is at least so large.

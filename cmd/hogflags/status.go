@@ -13,6 +13,7 @@ import (
 type statusCmd struct {
 	cache        `embed:""`
 	PollInterval time.Duration `default:"30s" placeholder:"TIME" help:"What the fleet polls at; after three of them unconfirmed definitions are stale. Default: ${default}."`
+	History      bool          `help:"List the current and the former definitions, too."`
 	Watch        bool          `help:"Print again whenever something changes, until interrupted."`
 	JSON         bool          `help:"Print JSON."`
 }
@@ -31,6 +32,9 @@ Exit codes:
 
 // Run prints the status once, or until ctx ends.
 func (c *statusCmd) Run(ctx context.Context, std console) error {
+	if c.History && c.Watch {
+		return badInput("", "--history and --watch are not for each other: leave one away")
+	}
 	store, err := c.store(ctx)
 	if err != nil {
 		return err
@@ -40,13 +44,19 @@ func (c *statusCmd) Run(ctx context.Context, std console) error {
 		return c.watch(ctx, std, store)
 	}
 	r, err := readStatus(ctx, store, c.PollInterval, nil)
+	if err == nil && c.History {
+		r.History, err = readHistory(ctx, store, r.pinned())
+	}
+	if errors.Is(err, flagcache.ErrNoPins) {
+		return badInput("", "%w", err)
+	}
 	if err != nil {
 		return &stop{code: exitStore, err: err}
 	}
 	if err := c.print(std.out, r); err != nil {
 		return err
 	}
-	if r.State != "current" {
+	if r.State != "current" || r.Problem != "" {
 		return found(exitFinding)
 	}
 	return nil
@@ -121,8 +131,28 @@ type storeStatus struct {
 	Bytes      int            `json:"bytes"`
 	FetchedAt  *time.Time     `json:"fetched_at"`
 	CheckedAt  *time.Time     `json:"checked_at"`
-	AgeSeconds *float64       `json:"age_seconds"` // since checked_at
-	Failure    *statusFailure `json:"failure"`     // null if the last answer was a good one
+	AgeSeconds *float64       `json:"age_seconds"`         // since checked_at
+	Failure    *statusFailure `json:"failure"`             // null if the last answer was a good one
+	Pin        *statusPin     `json:"pin"`                 // the last decision; null if there was none
+	SignedBy   string         `json:"signed_by,omitempty"` // the key that it claims, if it was not checked
+
+	History []statusVersion `json:"history,omitempty"` // newest first, if it was asked for
+}
+
+// statusPin is the last decision about what is served.
+type statusPin struct {
+	Revision string    `json:"revision"` // empty: the latest is served
+	By       string    `json:"by"`
+	Why      string    `json:"why"`
+	At       time.Time `json:"at"`
+}
+
+// pinned is the revision that is pinned, empty if none is.
+func (r *storeStatus) pinned() string {
+	if r.Pin == nil {
+		return ""
+	}
+	return r.Pin.Revision
 }
 
 type statusFailure struct {
@@ -150,7 +180,16 @@ func readStatus(ctx context.Context, store flagcache.Store, interval time.Durati
 	if f := rec.Failure; f.Exists() {
 		r.Failure = &statusFailure{f.Cause, f.Count, f.NotBefore}
 	}
+	if p := rec.Pin; p.Number != 0 {
+		r.Pin = &statusPin{p.Revision.String(), p.By, p.Why, p.At}
+	}
+	if rec.Refused != nil {
+		r.Problem = rec.Refused.Error()
+	}
 	if !h.Exists() {
+		if r.Problem != "" {
+			r.State = "unusable"
+		}
 		return r, nil
 	}
 	r.State = "current"
@@ -163,7 +202,11 @@ func readStatus(ctx context.Context, store flagcache.Store, interval time.Durati
 			r.State = "stale"
 		}
 	}
-	if last != nil && last.Problem == "" && last.Revision == r.Revision {
+	r.SignedBy = flagcache.SignedBy(h.Signature)
+	if r.Problem == "" && (last == nil || last.Problem != "" || last.pinned() != r.pinned()) {
+		r.Problem = checkPin(ctx, store, rec.Pin)
+	}
+	if last != nil && last.State != "unusable" && last.Revision == r.Revision {
 		r.Bytes = last.Bytes
 		return r, nil
 	}
@@ -184,11 +227,28 @@ func readStatus(ctx context.Context, store flagcache.Store, interval time.Durati
 	return r, nil
 }
 
+// checkPin says why a pin cannot be used; empty if it can.
+func checkPin(ctx context.Context, store flagcache.Store, p flagcache.Pin) string {
+	pinner, ok := store.(flagcache.Pinner)
+	if !ok || !p.Exists() {
+		return ""
+	}
+	e, err := pinner.LoadRevision(ctx, p.Revision)
+	if err == nil {
+		err = e.Verify(store.Scope())
+	}
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf("the pin cannot be used, so the latest is served: %v", err)
+}
+
 // same reports whether nothing changed but the time.
 func (r *storeStatus) same(s *storeStatus) bool {
 	failures := r.Failure == nil && s.Failure == nil || r.Failure != nil && s.Failure != nil && *r.Failure == *s.Failure
 	return r.State == s.State && r.Leader == s.Leader && r.LeaseEpoch == s.LeaseEpoch &&
-		r.Epoch == s.Epoch && r.Seq == s.Seq && r.Revision == s.Revision && failures
+		r.Epoch == s.Epoch && r.Seq == s.Seq && r.Revision == s.Revision && failures &&
+		r.Problem == s.Problem && (r.Pin == nil) == (s.Pin == nil) && (r.Pin == nil || *r.Pin == *s.Pin)
 }
 
 func (r *storeStatus) print(w io.Writer) error {
@@ -200,6 +260,11 @@ func (r *storeStatus) print(w io.Writer) error {
 	if r.Problem != "" {
 		row("problem", "%s", r.Problem)
 	}
+	if d := r.Pin; d != nil && d.Revision != "" {
+		row("pinned", "%.12s, %s by %s: %s", d.Revision, ago(r.Now.Sub(d.At)), d.By, d.Why)
+	} else if d != nil {
+		row("unpinned", "%s by %s: %s", ago(r.Now.Sub(d.At)), d.By, d.Why)
+	}
 	if r.Leader == "" {
 		row("leader", "nobody")
 	} else {
@@ -208,6 +273,9 @@ func (r *storeStatus) print(w io.Writer) error {
 	if r.Epoch != 0 {
 		row("position", "epoch %d, seq %d", r.Epoch, r.Seq)
 		row("revision", "%.12s, etag %s, %d bytes", r.Revision, r.ETag, r.Bytes)
+		if r.SignedBy != "" {
+			row("signature", "by key %s, not checked: no --verify-key was given", r.SignedBy)
+		}
 		if r.CheckedAt == nil {
 			row("confirmed", "not known: another SDK stored it")
 		} else {
@@ -219,5 +287,8 @@ func (r *storeStatus) print(w io.Writer) error {
 		row("failure", "%s, %d in a row; not asked again before %s", f.Cause, f.Count, clock(f.NotBefore))
 	}
 	p.table("", rows)
+	if r.History != nil {
+		r.printHistory(&p)
+	}
 	return p.err
 }
