@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -128,13 +129,29 @@ func (c *Client) flags(ctx context.Context, req FlagsRequest) (Flags, error) {
 	if err != nil {
 		return Flags{}, err
 	}
+	_, f, err := c.sendFlags(ctx, body, nil)
+	return f, err
+}
+
+// PostFlags is [Client.Flags] for a body and headers that somebody else has
+// made, such as the client of a proxy. It returns the answer as it came, once it
+// is known to be one.
+func (c *Client) PostFlags(ctx context.Context, body []byte, header http.Header) ([]byte, error) {
+	answer, _, err := c.sendFlags(ctx, body, header)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate flags at %s: %w", c.host, err)
+	}
+	return answer, nil
+}
+
+func (c *Client) sendFlags(ctx context.Context, body []byte, header http.Header) ([]byte, Flags, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	f, err := c.postFlags(bounded, body)
+	answer, f, err := c.postFlags(bounded, body, header)
 	if err != nil && transient(err) && pause(bounded, rand.N(retryPause)) {
-		f, err = c.postFlags(bounded, body)
+		answer, f, err = c.postFlags(bounded, body, header)
 	}
-	return f, c.inTime(ctx, err)
+	return answer, f, c.inTime(ctx, err)
 }
 
 // knownKey is the key that was used last, for who knows it to be: a proxy may
@@ -146,31 +163,32 @@ func (c *Client) knownKey() string {
 	return ""
 }
 
-func (c *Client) postFlags(ctx context.Context, body []byte) (Flags, error) {
+func (c *Client) postFlags(ctx context.Context, body []byte, header http.Header) ([]byte, Flags, error) {
 	req, err := newRequest(ctx, http.MethodPost, c.host+flagsPath, bytes.NewReader(body))
 	if err != nil {
-		return Flags{}, err
+		return nil, Flags{}, err
 	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Flags{}, withoutURL(err)
+		return nil, Flags{}, withoutURL(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return Flags{}, refusal(resp, c.knownKey())
+		return nil, Flags{}, refusal(resp, c.knownKey())
 	}
 	answer, err := c.readAnswer(resp, 0)
 	if err != nil {
-		return Flags{}, err
+		return nil, Flags{}, err
 	}
 	f, err := parseFlags(answer)
 	if err != nil {
 		fail := newStatusError(resp, answer, c.knownKey(), time.Now())
 		fail.Kind, fail.Detail = NotPostHog, err.Error()+": "+fail.Detail
-		return Flags{}, fail
+		return nil, Flags{}, fail
 	}
-	return f, nil
+	return answer, f, nil
 }
 
 // transient reports whether an attempt may have met a moment in which a gateway

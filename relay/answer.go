@@ -1,15 +1,12 @@
 package relay
 
 import (
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
+	"github.com/hogflags/hogflags/internal/flagswire"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -38,7 +35,7 @@ func (o *answer) collect(answers []rules.Answer) {
 	o.local = answers[:0]
 	for i := range answers {
 		switch a := &answers[i]; {
-		case a.Status == rules.NotFound, a.Status == rules.Decided && a.Reason == rules.ReasonFlagDisabled:
+		case !flagswire.Listed(a):
 		case a.Status == rules.Decided && a.PayloadKnown():
 			o.local = append(o.local, *a)
 		default:
@@ -99,12 +96,12 @@ func (o *answer) appendV2(b []byte, failed []rules.Answer) []byte {
 		if len(b) > first {
 			b = append(b, ',')
 		}
-		b = appendText(b, key)
+		b = flagswire.AppendText(b, key)
 		b = append(b, ':')
 	}
 	for i := range o.local {
 		name(o.local[i].Key())
-		b = appendFlag(b, &o.local[i])
+		b = flagswire.AppendFlag(b, &o.local[i])
 	}
 	for i := range o.remote {
 		name(o.remote[i].key)
@@ -112,67 +109,9 @@ func (o *answer) appendV2(b []byte, failed []rules.Answer) []byte {
 	}
 	for i := range failed {
 		name(failed[i].Key())
-		b = appendFailed(b, &failed[i])
+		b = flagswire.AppendFlag(b, &failed[i])
 	}
 	return append(b, '}')
-}
-
-// appendFlag writes a flag that was decided here. Where its reason is not known
-// although its value is, there is none.
-func appendFlag(b []byte, a *rules.Answer) []byte {
-	b = append(b, `{"key":`...)
-	b = appendText(b, a.Key())
-	b = append(b, `,"enabled":`...)
-	b = strconv.AppendBool(b, a.Enabled)
-	b = append(b, `,"variant":`...)
-	if a.Variant == "" {
-		b = append(b, `null`...)
-	} else {
-		b = appendText(b, a.Variant)
-	}
-	b = append(b, `,"reason":`...)
-	if a.Reason == rules.ReasonNone {
-		b = append(b, `null`...)
-	} else {
-		b = append(b, `{"code":"`...)
-		b = append(b, a.Reason.String()...)
-		b = append(b, `","condition_index":`...)
-		if a.ConditionIndex < 0 {
-			b = append(b, `null`...)
-		} else {
-			b = strconv.AppendInt(b, int64(a.ConditionIndex), 10)
-		}
-		b = append(b, `,"description":`...)
-		b = appendText(b, a.Description())
-		b = append(b, '}')
-	}
-	return appendMetadata(b, a)
-}
-
-// appendFailed writes a flag that nobody could decide.
-func appendFailed(b []byte, a *rules.Answer) []byte {
-	b = append(b, `{"key":`...)
-	b = appendText(b, a.Key())
-	b = append(b, `,"enabled":false,"variant":null,"reason":{"code":"inconclusive","condition_index":null,"description":`...)
-	b = appendText(b, "Not decided by the relay, and PostHog was not asked or did not answer")
-	b = append(b, `},"failed":true`...)
-	return appendMetadata(b, a)
-}
-
-func appendMetadata(b []byte, a *rules.Answer) []byte {
-	b = append(b, `,"metadata":{"id":`...)
-	b = strconv.AppendInt(b, a.ID(), 10)
-	b = append(b, `,"version":`...)
-	b = strconv.AppendInt(b, a.Version(), 10)
-	b = append(b, `,"description":null,"payload":`...)
-	if payload := a.Payload(); payload != nil {
-		b = append(b, payload...)
-	} else {
-		b = append(b, `null`...)
-	}
-	b = append(b, `,"has_experiment":`...)
-	b = strconv.AppendBool(b, a.HasExperiment())
-	return append(b, `}}`...)
 }
 
 // appendV1 writes values and payloads. A flag that failed is in neither: this
@@ -183,12 +122,12 @@ func (o *answer) appendV1(b []byte) []byte {
 		if to[len(to)-1] != '{' {
 			to = append(to, ',')
 		}
-		return append(appendText(to, key), ':')
+		return append(flagswire.AppendText(to, key), ':')
 	}
 	put := func(key, variant string, enabled bool, payload json.RawMessage) {
 		values = add(values, key)
 		if variant != "" {
-			values = appendText(values, variant)
+			values = flagswire.AppendText(values, variant)
 		} else {
 			values = strconv.AppendBool(values, enabled)
 		}
@@ -219,43 +158,4 @@ func (o *answer) appendV1(b []byte) []byte {
 	}
 	b = append(append(b, values...), '}')
 	return append(append(b, payloads...), '}')
-}
-
-// appendText writes a JSON string.
-func appendText(b []byte, text string) []byte {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			quoted, _ := json.Marshal(text) // a string does not fail
-			return append(b, quoted...)
-		}
-	}
-	b = append(b, '"')
-	b = append(b, text...)
-	return append(b, '"')
-}
-
-// requestID echoes the caller's, as PostHog does with a UUID, or makes one.
-func requestID(h http.Header) string {
-	if id := h.Get("X-Request-Id"); isUUID(id) {
-		return id
-	}
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		digit := '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-		if dash != (c == '-') || !dash && !digit {
-			return false
-		}
-	}
-	return true
 }

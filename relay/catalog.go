@@ -15,7 +15,6 @@ type catalog struct {
 	keys       []string // in the order of the document
 	continuity bool     // an active flag has experience continuity
 	runtimes   bool     // an active flag is for servers or for clients alone
-	minimal    bool     // PostHog asks for slim $feature_flag_called events
 }
 
 func newCatalog(body []byte) catalog {
@@ -24,9 +23,8 @@ func newCatalog(body []byte) catalog {
 		return catalog{} // the loader has parsed it
 	}
 	c := catalog{
-		flags:   make(map[string][]string, len(defs.Flags)),
-		keys:    make([]string, 0, len(defs.Flags)),
-		minimal: defs.MinimalFlagCalledEvents,
+		flags: make(map[string][]string, len(defs.Flags)),
+		keys:  make([]string, 0, len(defs.Flags)),
 	}
 	for i := range defs.Flags {
 		f := &defs.Flags[i]

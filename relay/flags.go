@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hogflags/hogflags/internal/flagswire"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -100,7 +101,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 		writeText(w, http.StatusServiceUnavailable, textUnavailable)
 		return
 	}
-	out := answer{requestID: requestID(req.Header), minimal: d.feed.minimal, errors: why != ""}
+	out := answer{requestID: flagswire.RequestID(req.Header), minimal: d.set.MinimalFlagCalledEvents(), errors: why != ""}
 	a.subject.Now = time.Now()
 	out.evaluatedAt = a.subject.Now
 	out.collect(a.evaluate(d))

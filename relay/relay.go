@@ -107,18 +107,21 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 		return err
 	}
 	kept := map[supply]*feed{}
+	remotes := map[string]*remote{}
 	for _, p := range former.projects {
 		kept[p.feed.of] = p.feed
+		remotes[p.Token] = p.remote
 	}
 	var fresh []*feed
 	projects := make([]*project, 0, len(cfg.Projects))
 	for _, of := range cfg.Projects {
 		p := &project{Project: of}
 		if p.keys, err = newKeyring(&of); err == nil {
-			if p.feed = kept[of.supply()]; p.feed == nil {
-				if p.feed, err = startFeed(ctx, of.Name, of.supply(), r.deps); err == nil {
-					fresh = append(fresh, p.feed)
-				}
+			p.remote, err = newRemote(&of, remotes[of.Token], r.deps)
+		}
+		if p.feed = kept[of.supply()]; p.feed == nil && err == nil {
+			if p.feed, err = startFeed(ctx, of.Name, of.supply(), r.deps); err == nil {
+				fresh = append(fresh, p.feed)
 			}
 		}
 		if err != nil {
@@ -128,7 +131,6 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("project %s: %w", of.Name, err)
 		}
 		p.proxy = newProxy(&p.Project, r.deps)
-		p.remote = newRemote(&p.Project, r.deps)
 		projects = append(projects, p)
 	}
 	next := newRegistry(cfg, projects)

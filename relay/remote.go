@@ -1,18 +1,18 @@
 package relay
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httputil"
 	"slices"
 	"time"
+
+	"github.com/hogflags/hogflags/posthogapi"
+	"github.com/hogflags/hogflags/resolve"
 )
 
 // remoteTimeout is for PostHog to answer for what is open. PostHog's own edge
@@ -23,14 +23,26 @@ const maxRemoteBytes = 32 << 20
 
 // remote has PostHog evaluate what the definitions do not decide.
 type remote struct {
-	to        string
-	transport http.RoundTripper
-	name      string
-	log       *slog.Logger
+	api     *posthogapi.Client
+	breaker *resolve.Breaker
+	name    string
+	log     *slog.Logger
 }
 
-func newRemote(p *Project, d deps) *remote {
-	return &remote{to: p.Host + "/flags/?v=2", transport: d.transport, name: p.Name, log: d.log}
+// newRemote takes over the breaker of the project's former configuration: what
+// it knows of PostHog still holds.
+func newRemote(p *Project, former *remote, d deps) (*remote, error) {
+	api, err := posthogapi.New(posthogapi.Config{
+		Host: p.Host, ProjectToken: p.Token, Timeout: remoteTimeout, MaxBodyBytes: maxRemoteBytes, HTTPClient: &http.Client{Transport: d.transport},
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := &remote{api: api, breaker: new(resolve.Breaker), name: p.Name, log: d.log}
+	if former != nil && former.api.Host() == api.Host() {
+		m.breaker = former.breaker
+	}
+	return m, nil
 }
 
 // complete asks PostHog, in one request, about the flags that are open in o. If
@@ -39,7 +51,11 @@ func (m *remote) complete(in *http.Request, s *registry, a *ask, o *answer) {
 	o.asked = true
 	got, err := m.post(in, s, a, o)
 	if err != nil {
-		m.log.Warn("flags not completed by PostHog", "project", m.name, "open", len(o.open), "error", withoutURL(err))
+		level := slog.LevelWarn
+		if errors.Is(err, resolve.ErrCircuitOpen) {
+			level = slog.LevelDebug // said when it opened
+		}
+		m.log.Log(in.Context(), level, "flags not completed by PostHog", "project", m.name, "open", len(o.open), "error", err)
 		return
 	}
 	o.errors = o.errors || got.Errors
@@ -79,45 +95,36 @@ func (m *remote) post(in *http.Request, s *registry, a *ask, o *answer) (*remote
 	if err != nil {
 		return nil, fmt.Errorf("encode request: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(in.Context(), remoteTimeout)
-	defer cancel()
-	out, err := http.NewRequestWithContext(ctx, http.MethodPost, m.to, bytes.NewReader(body))
-	if err != nil {
-		return nil, withoutURL(err)
+	if err := m.breaker.Allow(time.Now()); err != nil {
+		return nil, err
 	}
-	carry(out, in, s)
-	out.Header.Set("Content-Type", "application/json")
-	out.Header.Set("X-Request-Id", o.requestID)
-	resp, err := m.transport.RoundTrip(out)
+	answer, err := m.api.PostFlags(in.Context(), body, carried(in, s, o.requestID))
+	m.breaker.Done(time.Now(), err)
 	if err != nil {
-		return nil, withoutURL(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("PostHog answered with status %d", resp.StatusCode)
+		return nil, err
 	}
 	var got remoteAnswer
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxRemoteBytes)).Decode(&got); err != nil {
-		return nil, errors.New("PostHog's answer is not one of the flags endpoint")
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return nil, errors.New("PostHog's answer is not one of version 2")
 	}
 	if slices.Contains(got.Quota, "feature_flags") {
-		return nil, errors.New("the project has used up its feature flag requests")
+		return nil, resolve.ErrQuotaLimited
 	}
 	return &got, nil
 }
 
-// carry takes over what PostHog evaluates by: who the client is and where it is.
-func carry(out, in *http.Request, s *registry) {
+// carried are the headers by which PostHog evaluates: who the client is and
+// where it is.
+func carried(in *http.Request, s *registry, requestID string) http.Header {
+	out := &http.Request{Header: http.Header{"X-Request-Id": {requestID}, "User-Agent": {""}}}
 	for _, name := range []string{"User-Agent", "Origin", "Referer", "Sec-Fetch-Mode", "Sec-Fetch-Site"} {
 		if v, ok := in.Header[name]; ok {
 			out.Header[name] = v
 		}
 	}
-	if _, ok := out.Header["User-Agent"]; !ok {
-		out.Header["User-Agent"] = []string{""}
-	}
 	if isTrusted(peer(in), s.trusted) {
 		out.Header["X-Forwarded-For"] = in.Header["X-Forwarded-For"]
 	}
 	(&httputil.ProxyRequest{In: in, Out: out}).SetXForwarded()
+	return out.Header
 }

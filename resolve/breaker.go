@@ -21,12 +21,13 @@ const (
 // answered the last ones.
 var ErrCircuitOpen = errors.New("PostHog is left alone after failures in a row")
 
-// breaker stands before a PostHog that is down.
+// Breaker stands before a PostHog that is down. The zero value is closed. It is
+// safe for concurrent use.
 //
 //	closed ──5 failures in a row, or a Retry-After──► open
 //	open ──the break is over──► one request is let through, the others wait
 //	     for its outcome: it answers ──► closed; it fails ──► open, twice as long
-type breaker struct {
+type Breaker struct {
 	mu       sync.Mutex
 	failures int           // in a row
 	rest     time.Duration // of the last break
@@ -35,9 +36,9 @@ type breaker struct {
 	last     error         // that opened it
 }
 
-// allow reports whether a request may be sent. Every nil is followed by one
-// call of done.
-func (b *breaker) allow(now time.Time) error {
+// Allow reports whether a request may be sent. Every nil is followed by one
+// call of Done.
+func (b *Breaker) Allow(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.until.IsZero() {
@@ -53,8 +54,8 @@ func (b *breaker) allow(now time.Time) error {
 	return nil
 }
 
-// done takes the outcome of a request that was allowed.
-func (b *breaker) done(now time.Time, err error) {
+// Done takes the outcome of a request that was allowed.
+func (b *Breaker) Done(now time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.probing = false

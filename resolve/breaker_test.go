@@ -21,11 +21,11 @@ var (
 )
 
 // run asks n times at one moment, and counts what the breaker let through.
-func run(b *breaker, now time.Time, n int, err error) (sent int) {
+func run(b *Breaker, now time.Time, n int, err error) (sent int) {
 	for range n {
-		if b.allow(now) == nil {
+		if b.Allow(now) == nil {
 			sent++
-			b.done(now, err)
+			b.Done(now, err)
 		}
 	}
 	return sent
@@ -46,16 +46,16 @@ func TestBreaker(t *testing.T) {
 		"this request was refused": {errRejected, 20},
 		"it answers":               {nil, 20},
 	} {
-		var b breaker
+		var b Breaker
 		if got := run(&b, start, 20, tt.err); got != tt.want {
 			t.Errorf("%s: %d of 20 requests were sent, want %d", name, got, tt.want)
 		}
 	}
 
-	var b breaker
+	var b Breaker
 	now := start
 	run(&b, now, 5, errDown)
-	if err := b.allow(now.Add(1500 * time.Millisecond)); !errors.Is(err, ErrCircuitOpen) || !errors.Is(err, errDown) || !strings.Contains(err.Error(), "500ms") {
+	if err := b.Allow(now.Add(1500 * time.Millisecond)); !errors.Is(err, ErrCircuitOpen) || !errors.Is(err, errDown) || !strings.Contains(err.Error(), "500ms") {
 		t.Errorf("open: %v", err)
 	}
 	for i, rest := range []time.Duration{2, 4, 8, 16, 32, 60, 60} {
@@ -63,13 +63,13 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("break %d: %d requests before %v s", i, got, rest)
 		}
 		now = now.Add(rest * time.Second)
-		if err := b.allow(now); err != nil {
+		if err := b.Allow(now); err != nil {
 			t.Errorf("break %d: the trial is held back: %v", i, err)
 		}
-		if err := b.allow(now); !errors.Is(err, ErrCircuitOpen) {
+		if err := b.Allow(now); !errors.Is(err, ErrCircuitOpen) {
 			t.Errorf("break %d: a second request beside the trial: %v", i, err)
 		}
-		b.done(now, errDown)
+		b.Done(now, errDown)
 	}
 	now = now.Add(time.Minute)
 	if got := run(&b, now, 10, nil); got != 10 {
@@ -79,9 +79,9 @@ func TestBreaker(t *testing.T) {
 		t.Errorf("down again: %d of 10 are sent, want 5", got)
 	}
 
-	var limited breaker
+	var limited Breaker
 	run(&limited, start, 1, errLimited)
-	if limited.allow(start.Add(89*time.Second)) == nil || limited.allow(start.Add(90*time.Second)) != nil {
+	if limited.Allow(start.Add(89*time.Second)) == nil || limited.Allow(start.Add(90*time.Second)) != nil {
 		t.Error("Retry-After is not kept")
 	}
 }
@@ -90,20 +90,20 @@ func TestBreaker(t *testing.T) {
 // breaker shut for good, and an answer opens it.
 func TestBreakerRecovers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var b breaker
+		var b Breaker
 		now := time.Unix(1_790_000_000, 0)
 		inFlight := 0
 		outcomes := []error{nil, errDown, errLimited, errRejected, context.Canceled}
 		t.Repeat(map[string]func(*rapid.T){
 			"ask": func(*rapid.T) {
-				if b.allow(now) == nil {
+				if b.Allow(now) == nil {
 					inFlight++
 				}
 			},
 			"answer": func(t *rapid.T) {
 				if inFlight > 0 {
 					inFlight--
-					b.done(now, rapid.SampledFrom(outcomes).Draw(t, "outcome"))
+					b.Done(now, rapid.SampledFrom(outcomes).Draw(t, "outcome"))
 				}
 			},
 			"wait": func(t *rapid.T) {
@@ -111,13 +111,13 @@ func TestBreakerRecovers(t *testing.T) {
 			},
 		})
 		for ; inFlight > 0; inFlight-- {
-			b.done(now, context.Canceled)
+			b.Done(now, context.Canceled)
 		}
 		now = now.Add(2 * time.Hour)
-		if err := b.allow(now); err != nil {
+		if err := b.Allow(now); err != nil {
 			t.Fatalf("after two quiet hours: %v", err)
 		}
-		b.done(now, nil)
+		b.Done(now, nil)
 		if got := run(&b, now, 100, nil); got != 100 {
 			t.Fatalf("after an answer %d of 100 are sent", got)
 		}

@@ -93,7 +93,7 @@ type Resolver struct {
 	remote  Remote
 	timeout time.Duration
 	observe func(Request)
-	breaker breaker
+	breaker Breaker
 	unknown unknown
 }
 
@@ -329,7 +329,7 @@ func (r *Resolver) report(sent Request, cause Cause, keys []string, answers []An
 // an error.
 func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posthogapi.Flags, Request, error) {
 	start := time.Now()
-	if err := r.breaker.allow(start); err != nil {
+	if err := r.breaker.Allow(start); err != nil {
 		return nil, Request{Err: err}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, r.timeout)
@@ -342,7 +342,7 @@ func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posth
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		err = fmt.Errorf("no answer within %v: %w", r.timeout, err)
 	}
-	r.breaker.done(end, err)
+	r.breaker.Done(end, err)
 	sent := Request{Duration: end.Sub(start), Err: err}
 	if err != nil {
 		return nil, sent, err
