@@ -25,6 +25,7 @@ type grammar struct {
 	Pin         pinCmd         `cmd:"" help:"Have a fleet serve earlier definitions until unpin."`
 	Unpin       unpinCmd       `cmd:"" help:"Have a fleet serve the latest definitions again."`
 	Keygen      keygenCmd      `cmd:"" help:"Make a pair of keys for signing what a fleet's store holds."`
+	Doctor      doctorCmd      `cmd:"" help:"Look for what is wrong with a fleet's store, and say what to do."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
 	Demo        demoCmd        `cmd:"" help:"Watch a fleet follow a flag change. Needs no account and no network."`
 }
@@ -136,6 +137,7 @@ var examples = map[string]string{
 	"pin":         "previous --by ada --why 'checkout is broken' --cache redis://localhost:6379 --project-token phc_…",
 	"unpin":       "--by ada --why fixed --cache redis://localhost:6379 --project-token phc_…",
 	"keygen":      "fleet",
+	"doctor":      "--cache redis://localhost:6379 --project-token phc_…",
 	"conformance": "cases.jsonl",
 	"demo":        "--serve",
 }
