@@ -21,6 +21,7 @@ type Finding struct {
 // Severity says what a finding means for a fleet.
 type Severity string
 
+// The severities, from good to bad.
 const (
 	SeverityOK      Severity = "ok"      // as it should be
 	SeverityNote    Severity = "note"    // worth knowing
