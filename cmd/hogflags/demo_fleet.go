@@ -56,6 +56,7 @@ func startDemoFleet(ctx context.Context, server *posthogtest.Server) (*demoFleet
 		client, err := hogflags.New(ctx, hogflags.Config{
 			Host: server.URL, ProjectToken: posthogtest.ProjectToken, SecretKey: posthogtest.SecretKey,
 			HTTPClient: server.Client(), Cache: cache, OnlyEvaluateLocally: true,
+			Overrides: map[string]any{}, // whatever is in the environment
 		})
 		if err != nil {
 			f.close()
