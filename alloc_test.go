@@ -3,8 +3,10 @@
 package hogflags
 
 import (
+	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 	"weak"
@@ -29,8 +31,13 @@ func (idle) Asked(RemoteRequest)    {}
 // quietClient is ready and will not poll while a test measures.
 func quietClient(tb testing.TB) *Client {
 	tb.Helper()
+	return quietClientOf(tb, allocDefinitions)
+}
+
+func quietClientOf(tb testing.TB, definitions string) *Client {
+	tb.Helper()
 	srv := posthogtest.NewInMemory(tb)
-	srv.SetDefinitions([]byte(allocDefinitions))
+	srv.SetDefinitions([]byte(definitions))
 	c, err := New(tb.Context(), Config{
 		ProjectToken: posthogtest.ProjectToken,
 		SecretKey:    posthogtest.SecretKey,
@@ -89,6 +96,43 @@ func TestSnapshotAllocations(t *testing.T) {
 	}
 	if got := testing.AllocsPerRun(100, func() { e.IsEnabled("on"); e.Variant("variant"); e.IsEnabled("child", true) }); got > 0 {
 		t.Errorf("%v allocations, want none", got)
+	}
+}
+
+// A snapshot of five flags costs the same, whether there are five or a thousand.
+func TestSnapshotOfFewFlagsAmongMany(t *testing.T) {
+	keys := []string{"f1", "f200", "f400", "f600", "f800"}
+	bytes := func(flags ...string) uint64 {
+		var document strings.Builder
+		document.WriteString(`{"flags":[`)
+		for i, key := range flags {
+			if i > 0 {
+				document.WriteByte(',')
+			}
+			fmt.Fprintf(&document, `{"key":%q,"active":true,"filters":{"groups":[{"rollout_percentage":50}]}}`, key)
+		}
+		document.WriteString(`]}`)
+		c := quietClientOf(t, document.String())
+		subject := Subject{DistinctID: "u"}
+		const n = 1000
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range n {
+			e, err := c.EvaluateFlags(t.Context(), subject, FlagKeys(keys...))
+			if err != nil || len(e.Keys()) != len(keys) {
+				t.Fatal(e.Keys(), err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / n
+	}
+	var thousand []string
+	for i := range 1000 {
+		thousand = append(thousand, fmt.Sprint("f", i))
+	}
+	few, many := bytes(keys...), bytes(thousand...)
+	if many > few+few/10 {
+		t.Errorf("five flags of 1,000 take %d bytes, of five %d", many, few)
 	}
 }
 

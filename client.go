@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/hogflags/hogflags/events"
@@ -62,7 +61,6 @@ type Client struct {
 	keeps    bool           // the bytes of the definitions
 	api      *posthogapi.Client
 	resolver *resolve.Resolver
-	subjects sync.Pool // of *Subject: a copy on the stack would not stay there
 
 	fixed     *rules.Set // the overrides alone; nil: there are none
 	localOnly bool

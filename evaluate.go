@@ -11,6 +11,7 @@ import (
 	"github.com/hogflags/hogflags/events"
 	"github.com/hogflags/hogflags/posthogapi"
 	"github.com/hogflags/hogflags/resolve"
+	"github.com/hogflags/hogflags/rules"
 )
 
 // EvaluateFlags answers for every flag at once, or those of [FlagKeys], from one
@@ -23,13 +24,13 @@ import (
 // Flags that are not decided are in the snapshot as such.
 func (c *Client) EvaluateFlags(ctx context.Context, subject Subject, opts ...EvaluateOption) (Evaluations, error) {
 	set := c.settings(opts)
-	s := c.subject(ctx, &subject)
-	defer c.release(s)
+	s := &subject
+	c.complete(ctx, s)
 	shared := scopeOf(ctx).entry(s, set.geoIP)
 	if before, ok := shared.snapshot(set); ok {
 		return before.evaluations, before.err
 	}
-	q := c.question(s, set)
+	q := resolve.Question{Set: c.Rules(), Subject: s, LocalOnly: set.localOnly, GeoIP: set.geoIP}
 	var answers []Answer
 	var err error
 	if q.Set == nil && set.localOnly {
@@ -67,12 +68,11 @@ func (c *Client) EvaluateFlags(ctx context.Context, subject Subject, opts ...Eva
 // only then does it block, as [Client.EvaluateFlags] does. The error is
 // [ErrInconclusive], [ErrFlagNotFound] or [ErrNotReady], and the value then nil.
 func (c *Client) GetFeatureFlag(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (any, error) {
-	var a Answer
-	if err := c.evaluate(ctx, key, &subject, opts, true, &a); err != nil {
+	enabled, variant, err := c.evaluate(ctx, key, &subject, opts, true, nil)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	_, enabled, variant := resolve.Read(&a)
-	if variant != "" {
+	case variant != "":
 		return variant, nil
 	}
 	return enabled, nil
@@ -82,9 +82,7 @@ func (c *Client) GetFeatureFlag(ctx context.Context, key string, subject Subject
 // variant. It is false with an error; blocking and errors are those of
 // [Client.GetFeatureFlag].
 func (c *Client) IsFeatureEnabled(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (bool, error) {
-	var a Answer
-	err := c.evaluate(ctx, key, &subject, opts, true, &a)
-	_, enabled, _ := resolve.Read(&a)
+	enabled, _, err := c.evaluate(ctx, key, &subject, opts, true, nil)
 	return enabled, err
 }
 
@@ -92,7 +90,7 @@ func (c *Client) IsFeatureEnabled(ctx context.Context, key string, subject Subje
 // value, variant, payload, reason.
 func (c *Client) GetFeatureFlagResult(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (Answer, error) {
 	var a Answer
-	err := c.evaluate(ctx, key, &subject, opts, true, &a)
+	_, _, err := c.evaluate(ctx, key, &subject, opts, true, &a)
 	return a, err
 }
 
@@ -101,7 +99,7 @@ func (c *Client) GetFeatureFlagResult(ctx context.Context, key string, subject S
 // event. Blocking and errors are those of [Client.GetFeatureFlag].
 func (c *Client) GetFeatureFlagPayload(ctx context.Context, key string, subject Subject, opts ...EvaluateOption) (json.RawMessage, error) {
 	var a Answer
-	if err := c.evaluate(ctx, key, &subject, opts, false, &a); err != nil {
+	if _, _, err := c.evaluate(ctx, key, &subject, opts, false, &a); err != nil {
 		return nil, err
 	}
 	return a.Payload(), payloadErr(&a)
@@ -122,45 +120,68 @@ func (c *Client) GetAllFlagsAndPayloads(ctx context.Context, subject Subject, op
 	return e.values(), e.payloads(), err
 }
 
-// evaluate answers for one flag. A flag that is decided locally costs no
-// allocation.
-func (c *Client) evaluate(ctx context.Context, key string, subject *Subject, opts []EvaluateOption, read bool, a *Answer) error {
+// evaluate answers for one flag. What is decided locally costs no allocation, and
+// no copy of the answer unless it is asked for by an out that is not nil.
+func (c *Client) evaluate(ctx context.Context, key string, s *Subject, opts []EvaluateOption, read bool, out *Answer) (enabled bool, variant string, err error) {
 	set := c.settings(opts)
-	s := c.subject(ctx, subject)
-	q := c.question(s, set)
-	if q.Set == nil && c.fixed != nil && c.fixed.Has(key) {
-		q.Set = c.fixed
+	c.complete(ctx, s)
+	defs := c.Rules()
+	if defs == nil && c.fixed != nil && c.fixed.Has(key) {
+		defs = c.fixed
 	}
-	if q.Set == nil && set.localOnly {
-		c.release(s)
-		return c.notReady()
-	}
-	q.Flag(key, a)
-	status, enabled, variant := resolve.Read(a)
-	if status != Decided && !set.localOnly {
-		*a = c.ask(ctx, q, *a)
-		status, enabled, variant = resolve.Read(a)
+	local := resolve.Evaluate(defs, key, s)
+	if local.Status != Decided {
+		a, err := c.undecided(ctx, defs, *s, local, set, read)
+		if out != nil {
+			*out = a
+		}
+		return a.Enabled(), a.Variant(), err
 	}
 	if c.observer != nil {
-		c.observer.Evaluated(outcomeOf(a), 1)
+		c.observer.Evaluated(OutcomeLocal, 1)
 	}
 	if read && !set.silent {
 		e := events.Exposure{
 			DistinctID: s.DistinctID, DeviceID: s.DeviceID, Groups: s.Groups,
-			Key: key, Decided: status == Decided, Enabled: enabled, Variant: variant,
+			Key: key, Decided: true, Enabled: local.Enabled, Variant: local.Variant,
 		}
 		if !c.reporter.Seen(&e) {
-			c.report(ctx, e, q.Set, a)
+			c.reportLocal(ctx, e, defs, local)
 		}
 	}
-	c.release(s)
-	if status == Decided {
-		return nil
+	if out != nil {
+		*out = resolve.Local(local)
 	}
-	return errOf(a)
+	return local.Enabled, local.Variant, nil
 }
 
-// ask is apart from evaluate, which must not allocate.
+// reportLocal is apart from evaluate, as what it is given is not to be copied
+// there.
+func (c *Client) reportLocal(ctx context.Context, e events.Exposure, defs *rules.Set, local rules.Answer) {
+	a := resolve.Local(local)
+	c.report(ctx, e, defs, &a)
+}
+
+// undecided goes on with a flag that is not decided locally, and asks PostHog if it
+// may.
+func (c *Client) undecided(ctx context.Context, defs *rules.Set, s Subject, local rules.Answer, set settings, read bool) (Answer, error) {
+	a := resolve.Local(local)
+	if set.localOnly && defs == nil {
+		return a, c.notReady()
+	}
+	if !set.localOnly {
+		a = c.ask(ctx, resolve.Question{Set: defs, Subject: &s, GeoIP: set.geoIP}, a)
+	}
+	if c.observer != nil {
+		c.observer.Evaluated(outcomeOf(&a), 1)
+	}
+	if read && !set.silent {
+		(&exposures{client: c, ctx: ctx, set: defs, subject: s}).report(a.Key(), &a)
+	}
+	return a, errOf(&a)
+}
+
+// ask has PostHog answer, unless it did in this request.
 func (c *Client) ask(ctx context.Context, q resolve.Question, local Answer) Answer {
 	shared := scopeOf(ctx).entry(q.Subject, q.GeoIP)
 	q.Known = shared.known()
@@ -175,14 +196,10 @@ func (c *Client) ask(ctx context.Context, q resolve.Question, local Answer) Answ
 	return a
 }
 
-// subject is a copy that the evaluation may work with, completed from the
-// client's settings and the request's context.
-func (c *Client) subject(ctx context.Context, from *Subject) *Subject {
-	s, _ := c.subjects.Get().(*Subject)
-	if s == nil {
-		s = new(Subject)
-	}
-	*s = *from
+// complete adds to a subject what the client's settings and the request's context
+// have. It is the call's own copy, which stays on the stack for what is decided
+// locally.
+func (c *Client) complete(ctx context.Context, s *Subject) {
 	if s.DistinctID == "" {
 		s.DistinctID = requestContextOf(ctx).DistinctID
 	}
@@ -192,23 +209,6 @@ func (c *Client) subject(ctx context.Context, from *Subject) *Subject {
 	if len(s.Contexts) == 0 {
 		s.Contexts = c.contexts
 	}
-	if c.now != nil && s.Now.IsZero() {
-		s.Now = c.now()
-	}
-	return s
-}
-
-func (c *Client) release(s *Subject) {
-	*s = Subject{} // the pool must not keep the caller's maps alive
-	c.subjects.Put(s)
-}
-
-func (c *Client) question(s *Subject, set settings) resolve.Question {
-	q := resolve.Question{Subject: s, LocalOnly: set.localOnly, GeoIP: set.geoIP}
-	if c.loader != nil {
-		q.Set = c.loader.Rules()
-	}
-	return q
 }
 
 // remoteError adds why there were no definitions, if that is why PostHog was

@@ -32,6 +32,8 @@ type bench struct {
 	one      *pair // 100 flags, among them those that are measured one by one
 	all100   *pair
 	all1000  *pair
+	calls    *calls       // of one
+	calls1k  *calls       // of all1000
 	sink     atomic.Int64 // keeps the compiler from dropping the work
 }
 
@@ -61,7 +63,16 @@ func newBench() (*bench, error) {
 	if b.all1000, err = newPair(document(1000)); err != nil {
 		return nil, err
 	}
-	return b, nil
+	if b.calls, err = newCalls(b.one.body); err != nil {
+		return nil, err
+	}
+	if b.calls1k, err = newCalls(b.all1000.body); err != nil {
+		return nil, err
+	}
+	if err := b.calls.expose(b.subjects, booleanFlag, propertyFlag); err != nil {
+		return nil, err
+	}
+	return b, b.calls1k.expose(b.subjects[:snapshotSubjects], b.all1000.keys[:5]...)
 }
 
 func newPair(body []byte) (*pair, error) {
@@ -80,6 +91,7 @@ func (b *bench) close() {
 	for _, p := range []*pair{b.one, b.all100, b.all1000} {
 		p.posthog.close()
 	}
+	_ = errors.Join(b.calls.close(), b.calls1k.close())
 }
 
 // agree checks that both give the same answer to everything that is measured:
@@ -119,6 +131,10 @@ func (b *bench) rows() []row {
 		b.oneFlag("e-mail in a list of 1,000", listFlag),
 		b.allFlags("all of 100 flags", b.all100),
 		b.allFlags("all of 1,000 flags", b.all1000),
+		b.call("public call with events: boolean, 50 %", booleanFlag, 0),
+		b.call("public call with events: one exact property", propertyFlag, 0),
+		b.call("public call with events, on all cores: one exact property", propertyFlag, runtime.GOMAXPROCS(0)),
+		b.snapshot("snapshot of 5 flags out of 1,000, all read", b.calls1k, b.all1000.keys[:5]),
 		b.swapping("boolean on all cores, definitions swapped every 10 ms"),
 		loading("parse and compile 1,000 flags", document(1000), 1000),
 		loading("parse and compile 10,000 flags", document(10000), 10000),

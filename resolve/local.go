@@ -6,16 +6,22 @@ import (
 	"github.com/hogflags/hogflags/rules"
 )
 
-// evaluate answers for one flag from the definitions. The clock is read only for
-// a flag that depends on it: that costs as much as evaluating, and what is decided
-// without the time holds at any time.
-func evaluate(set *rules.Set, key string, s *rules.Subject, a *rules.Answer) {
-	*a = set.Evaluate(key, s)
-	if s.Now.IsZero() && !settled(a) {
+// Evaluate answers for one flag from the definitions; without any it is not found.
+// It does not block, and allocates nothing for a flag that is decided. If the
+// subject has no time, the clock is read for a flag that depends on it, and for no
+// other: that costs as much as evaluating, and what is decided without the time
+// holds at any time. The subject must not be used by others meanwhile.
+func Evaluate(set *rules.Set, key string, s *rules.Subject) rules.Answer {
+	if set == nil {
+		return rules.Absent(key)
+	}
+	a := set.Evaluate(key, s)
+	if s.Now.IsZero() && !settled(&a) {
 		s.Now = time.Now()
-		*a = set.Evaluate(key, s)
+		a = set.Evaluate(key, s)
 		s.Now = time.Time{}
 	}
+	return a
 }
 
 // settled reports whether knowing more can add nothing to an answer.

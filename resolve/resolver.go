@@ -123,19 +123,7 @@ type Question struct {
 	Known func(key string) (Answer, bool)
 }
 
-// Flag answers for one flag from the definitions. It allocates nothing for a flag
-// that is decided, and does not block. The answer is written to a, as copying it
-// costs as much as finding it.
-func (q *Question) Flag(key string, a *Answer) {
-	a.remote = nil
-	if q.Set == nil {
-		a.local = rules.Absent(key)
-		return
-	}
-	evaluate(q.Set, key, q.Subject, &a.local)
-}
-
-// Ask completes the answer of [Question.Flag]: it has PostHog answer, if that may
+// Ask completes the answer that [Evaluate] gave: it has PostHog answer, if that may
 // know better. The error is that of the remote evaluation; what a good one leaves
 // open is in the answer.
 func (r *Resolver) Ask(ctx context.Context, q *Question, a Answer) (Answer, error) {
@@ -200,14 +188,9 @@ func (r *Resolver) locally(q *Question, keys []string) (answers []Answer, open [
 	if keys != nil {
 		answers = make([]Answer, len(keys))
 		for i, key := range keys {
-			if q.Set == nil {
-				answers[i].local = rules.Absent(key)
-				open = append(open, i)
-				continue
-			}
 			a := &answers[i].local
-			evaluate(q.Set, key, q.Subject, a)
-			if r.open(q, key, a) {
+			*a = Evaluate(q.Set, key, q.Subject)
+			if q.Set == nil || r.open(q, key, a) {
 				open = append(open, i)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hogflags/hogflags/flagdef"
@@ -48,6 +49,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 			flags:    make([]flag, 0, len(defs.Flags)),
 			byKey:    make(map[string]int32, len(defs.Flags)),
 			problems: defs.Problems,
+			scratch:  new(sync.Pool),
 
 			minimalEvents: defs.MinimalFlagCalledEvents,
 		},

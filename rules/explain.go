@@ -73,8 +73,9 @@ func (t *trace) explain(s *Set, key string, subject *Subject) *Explanation {
 	}
 	f := &s.flags[i]
 	e := evaluation{set: s, subject: subject}
-	e.remember()
-	defer e.forget()
+	memory := s.remember()
+	defer s.forget(memory)
+	e.memory = memory
 	e.answer(f, &t.Answer)
 	switch {
 	case t.Answer.Status == NotFound:

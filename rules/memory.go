@@ -21,24 +21,24 @@ type rememberedTarget struct {
 	mask       valueMask
 }
 
-// remember gives an evaluation a memory. Forget gives it back.
-func (e *evaluation) remember() {
-	s, _ := e.set.scratch.Get().(*scratch)
-	if s == nil || s.evaluation == 1<<32-1 {
-		s = &scratch{
-			cohorts:   make([]rememberedTruth, len(e.set.cohorts)),
-			questions: make([]rememberedTruth, e.set.questionCount),
-			targets:   make([]rememberedTarget, e.set.targets),
+// remember gives a memory for one evaluation, and forget takes it back. They are
+// methods of the set, and the pool is behind a pointer, because whatever a pool is
+// reached through escapes: for an evaluation that would be its subject, which callers
+// keep on the stack.
+func (s *Set) remember() *scratch {
+	m, _ := s.scratch.Get().(*scratch)
+	if m == nil || m.evaluation == 1<<32-1 {
+		m = &scratch{
+			cohorts:   make([]rememberedTruth, len(s.cohorts)),
+			questions: make([]rememberedTruth, s.questionCount),
+			targets:   make([]rememberedTarget, s.targets),
 		}
 	}
-	s.evaluation++
-	e.memory = s
+	m.evaluation++
+	return m
 }
 
-func (e *evaluation) forget() {
-	e.set.scratch.Put(e.memory)
-	e.memory = nil
-}
+func (s *Set) forget(m *scratch) { s.scratch.Put(m) }
 
 func (s *scratch) cohort(i int32) (Truth, bool) {
 	r := &s.cohorts[i]

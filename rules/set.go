@@ -23,10 +23,10 @@ type Set struct {
 	cohorts []cohort
 	cycles  [][]int32 // the cohorts of each cycle among cohorts
 
-	targets       int       // flags that others depend on
-	questionCount int       // person filters that occur more than once
-	shared        bool      // evaluating all flags, there is something to remember
-	scratch       sync.Pool // of *scratch
+	targets       int        // flags that others depend on
+	questionCount int        // person filters that occur more than once
+	shared        bool       // evaluating all flags, there is something to remember
+	scratch       *sync.Pool // of *scratch; behind a pointer, see remember
 	problems      []*flagdef.Problem
 	withheld      *Missing // not nil: no flag is decided, for want of this
 	minimalEvents bool
@@ -129,7 +129,7 @@ func (s *Set) Has(key string) bool {
 func (s *Set) MinimalFlagCalledEvents() bool { return s.minimalEvents }
 
 // Evaluate answers for one flag. It allocates nothing for a flag that is
-// decided, unless a property's text has to be made.
+// decided, unless a property's text has to be made. The subject does not escape.
 func (s *Set) Evaluate(key string, subject *Subject) (a Answer) {
 	i, ok := s.byKey[key]
 	if !ok {
@@ -137,13 +137,14 @@ func (s *Set) Evaluate(key string, subject *Subject) (a Answer) {
 	}
 	e := evaluation{set: s, subject: subject}
 	f := &s.flags[i]
-	if f.heavy {
-		e.remember()
+	if !f.heavy {
+		e.answer(f, &a)
+		return a
 	}
+	memory := s.remember()
+	e.memory = memory
 	e.answer(f, &a)
-	if f.heavy {
-		e.forget()
-	}
+	s.forget(memory)
 	return a
 }
 
@@ -153,8 +154,9 @@ func (s *Set) Evaluate(key string, subject *Subject) (a Answer) {
 func (s *Set) EvaluateAll(dst []Answer, subject *Subject) []Answer {
 	e := evaluation{set: s, subject: subject}
 	if s.shared {
-		e.remember()
-		defer e.forget()
+		memory := s.remember()
+		defer s.forget(memory)
+		e.memory = memory
 	}
 	for i := range s.flags {
 		dst = append(dst, Answer{})

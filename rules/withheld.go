@@ -13,6 +13,7 @@ func (s *Set) Withheld(why Missing) *Set {
 		targets:       s.targets,
 		questionCount: s.questionCount,
 		problems:      s.problems,
+		scratch:       s.scratch,
 		minimalEvents: s.minimalEvents,
 		withheld:      &why,
 	}
