@@ -209,6 +209,9 @@ func (c *Client) complete(ctx context.Context, s *Subject) {
 	if len(s.Contexts) == 0 {
 		s.Contexts = c.contexts
 	}
+	if c.now != nil && s.Now.IsZero() {
+		s.Now = c.now()
+	}
 }
 
 // remoteError adds why there were no definitions, if that is why PostHog was
