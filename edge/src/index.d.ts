@@ -125,6 +125,8 @@ export class Evaluator {
    * The small build knows UTC only.
    */
   load(definitions: string | Uint8Array | ArrayBuffer | object, options?: { timeZone?: string }): Flags;
+  /** It has crashed, as WebAssembly can where memory ends: everything throws from then on. Make another. */
+  readonly broken: boolean;
   /** How much memory it has taken, in bytes. It never shrinks. */
   readonly memoryBytes: number;
 }

@@ -13,6 +13,7 @@ export class Evaluator {
   #output;
   #views = { buffer: undefined, bytes: undefined, words: undefined };
   #input = { at: 0, size: 0 };
+  #broken = null;
 
   /** @param {WebAssembly.Module} module */
   constructor(module) {
@@ -36,10 +37,15 @@ export class Evaluator {
     memory.set(zone, start);
     memory.set(document, start + zone.length);
     this.#input.size = 0; // the evaluator drops it
-    const handle = this.#wasm.load(zone.length, document.length);
+    const handle = this.#call("load", zone.length, document.length);
     const { text } = this.#result();
     if (handle === 0) throw new Error(`@hogflags/edge: load definitions: ${text}`);
     return new Flags(this.#access, handle, JSON.parse(text));
+  }
+
+  /** It has crashed, which it should not: make another. */
+  get broken() {
+    return this.#broken !== null;
   }
 
   /** How much memory the evaluator has taken, in bytes. It never shrinks. */
@@ -51,8 +57,8 @@ export class Evaluator {
     evaluate: (handle, ask) => this.#ask("evaluate", handle, ask),
     explain: (handle, ask) => this.#ask("explain", handle, ask).text,
     unload: (handle) => {
-      this.#wasm.unload(handle);
-      this.#wasm.collect();
+      this.#call("unload", handle);
+      this.#call("collect");
     },
   };
 
@@ -66,15 +72,26 @@ export class Evaluator {
     const frameSize = put(frame, bytes, start + 4 * numbers, 3 * frame.length);
     const subjectSize = put(subject, bytes, start + 4 * numbers + frameSize, most - 4 * numbers - frameSize);
     if (most > keptInput) this.#input.size = 0; // the evaluator drops it
-    const ok = this.#wasm[call](handle, flags === undefined ? -1 : numbers, frameSize, subjectSize, now, runtime);
+    const ok = this.#call(call, handle, flags === undefined ? -1 : numbers, frameSize, subjectSize, now, runtime);
     const result = this.#result();
     if (ok === 0) throw new Error(`@hogflags/edge: ${result.text}`);
     return result;
   }
 
+  // Whoever crashed is not asked again: half a step may have been taken.
+  #call(name, ...args) {
+    if (this.#broken !== null) throw new Error("@hogflags/edge: the evaluator has crashed; make another", { cause: this.#broken });
+    try {
+      return this.#wasm[name](...args);
+    } catch (error) {
+      this.#broken = error;
+      throw new Error("@hogflags/edge: the evaluator crashed", { cause: error });
+    }
+  }
+
   #room(size) {
     if (size > this.#input.size) {
-      this.#input.at = this.#wasm.input(size) >>> 0;
+      this.#input.at = this.#call("input", size) >>> 0;
       this.#input.size = Math.max(size, keptInput);
     }
     return this.#input.at;

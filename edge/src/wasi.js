@@ -16,14 +16,20 @@ export function wasi(memory) {
     for (const address of addresses) view().setUint32(address, 0, true);
     return success;
   };
+  let latest = 1;
+  // Some edge runtimes stop their clocks, at global scope at zero, which Go's
+  // runtime takes for a broken one.
+  const monotonic = () => {
+    latest = Math.max(latest + 0.001, typeof performance === "object" ? performance.now() : Date.now());
+    return latest;
+  };
   const calls = {
     args_get: () => success,
     args_sizes_get: none,
     environ_get: () => success,
     environ_sizes_get: none,
     clock_time_get(clock, _precision, result) {
-      const monotonic = clock !== 0 && typeof performance === "object";
-      const milliseconds = monotonic ? performance.now() : Date.now();
+      const milliseconds = clock === 0 ? Date.now() : monotonic();
       view().setBigUint64(result, BigInt(Math.round(milliseconds * 1e6)), true);
       return success;
     },

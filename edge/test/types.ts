@@ -17,3 +17,11 @@ flags.evaluate("beta", { groups: {} });
 flags.evaluate("beta", subject, { runtime: "moon" });
 
 export { names, value };
+
+import { worker, type KV, type Worker } from "../src/worker.js";
+
+const made: Worker = worker(module, (env: { FLAGS: KV; SECRET: string }) => ({ kv: env.FLAGS, projectToken: "phc_x", secretKey: env.SECRET, serverKeys: ["k"] }));
+// @ts-expect-error: a worker needs a project
+worker(module, (env: { FLAGS: KV }) => ({ kv: env.FLAGS }));
+
+export { made };

@@ -1,0 +1,91 @@
+// Keeps the flags of what a KV namespace holds, from one request to the next.
+
+import { compare, decode, headOf, keyOf, scopeOf } from "./entry.js";
+import { Evaluator } from "./index.js";
+
+const soon = 30; // seconds; older than this, KV is read again while the request is answered
+const late = 10; // times that; older than this, the request waits for it
+
+export class Keeper {
+  #module;
+  #evaluator;
+  #current = null; // { flags, head }
+  #readAt = -Infinity;
+  #reading = null;
+  #complaint = "";
+
+  constructor(module) {
+    this.#module = module;
+    this.#evaluator = new Evaluator(module);
+  }
+
+  get evaluator() {
+    return this.#evaluator;
+  }
+
+  /** The flags to answer from, or null. The next read may free them: use them at once, and not after waiting. */
+  get flags() {
+    return this.#current?.flags ?? null;
+  }
+
+  /**
+   * Waits until there are flags as current as they should be, or they cannot be had.
+   * An isolate may sleep for hours between two requests: what it read before then is
+   * not answered from.
+   */
+  async ready(config, context) {
+    if (this.#evaluator.broken) this.#renew();
+    const age = Date.now() - this.#readAt;
+    const due = 1000 * (config.refreshSeconds ?? soon);
+    if (this.#current === null || age > late * due) await this.#read(config);
+    else if (age > due) context.waitUntil(this.#read(config));
+  }
+
+  #renew() {
+    this.#evaluator = new Evaluator(this.#module);
+    this.#current = null;
+  }
+
+  #read(config) {
+    this.#reading ??= this.#load(config).then(
+      () => {
+        this.#readAt = Date.now();
+        this.#complaint = "";
+      },
+      (error) => {
+        // Once per cause: the next request is a second away.
+        if (this.#complaint !== error.message) console.error(`@hogflags/edge: ${error.message}`);
+        this.#complaint = error.message;
+      },
+    ).finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #load({ kv, projectToken, host, timeZone }) {
+    const { value, metadata } = await kv.getWithMetadata(keyOf(projectToken), { type: "stream" });
+    if (value === null) throw new Error("the KV namespace holds no definitions of the project: run the writer");
+    const head = headOf(metadata);
+    const held = this.#current?.head;
+    const unread = (why) => {
+      void value.cancel();
+      if (why !== undefined) throw new Error(why);
+    };
+    if (head !== null && head.scope !== (await scopeOf(projectToken, host))) {
+      return unread("the stored definitions are of another project or host");
+    }
+    // KV may answer with what was there a minute ago.
+    if (held && head === null) return unread("a document that hogflags did not write does not replace one that it wrote");
+    if (held && compare(head, held) < 0) return unread();
+    if (held && head.revision === held.revision) {
+      this.#current = { ...this.#current, head };
+      return unread();
+    }
+    let body = new Uint8Array(await new Response(value).arrayBuffer());
+    if (head !== null) body = await decode(body, head);
+    const flags = this.#evaluator.load(body, { timeZone });
+    this.#current?.flags.free();
+    this.#current = { flags, head };
+  }
+}
