@@ -31,6 +31,7 @@ func TestPin(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), "flags")
 		l := ready(t, srv, loader.Config{Coordinator: share(flagcache.Options{}), ProjectToken: posthogtest.ProjectToken, Host: srv.URL, File: file})
+		synctest.Wait() // the first change has been told
 		var changes int
 		defer l.OnChange(func(loader.Change) { changes++ })()
 		a, b := flagdef.RevisionOf([]byte(documentA)), flagdef.RevisionOf([]byte(documentB))
