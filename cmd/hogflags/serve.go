@@ -85,6 +85,17 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 	if c.Config == "" && c.Cache == "" {
 		cfg.Projects[0].Cache = defaultStore(logger)
 	}
+	keys, signed, err := c.keys()
+	if err != nil {
+		return err
+	}
+	openStore := func(url string, scope flagcache.Scope) (relay.Store, error) {
+		store, err := open.Open(url, scope)
+		if err != nil || !signed {
+			return store, err
+		}
+		return flagcache.NewSigned(store, keys)
+	}
 	r, err := relay.New(ctx, cfg, relay.Options{OpenStore: openStore, Logger: logger})
 	if store, ok := errors.AsType[*relay.StoreError](err); ok && !errors.Is(err, flagcache.ErrURL) {
 		return &stop{code: exitStore, err: store}
@@ -170,5 +181,3 @@ func (c *serveCmd) single() (relay.Project, error) {
 	}
 	return p, nil
 }
-
-func openStore(url string, scope flagcache.Scope) (relay.Store, error) { return open.Open(url, scope) }
