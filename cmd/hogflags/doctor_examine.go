@@ -52,7 +52,7 @@ func (e *examination) reach(ctx context.Context) bool {
 	if best > slowAnswer {
 		e.add("reach", flagcache.SeverityWarning, "move it closer: the operations of a lease are given up after 2 s", "answers in %v", best.Round(time.Millisecond))
 	} else {
-		e.add("reach", flagcache.SeverityOK, "", "answers in %v", best.Round(10*time.Microsecond))
+		e.add("reach", flagcache.SeverityOK, "", "answers in %v", best.Round(time.Microsecond))
 	}
 	if skew.Abs() > clockSkew {
 		e.add("clocks", flagcache.SeverityWarning, "set both by NTP: leases do not depend on it, but the times that are shown do", "the store's clock is %v from this host's", skew)
@@ -111,7 +111,7 @@ func (e *examination) push(ctx context.Context) {
 		e.add("watch", flagcache.SeverityWarning, "without it followers notice a change when they look, within 2 s", "a watch does not begin: %v", err)
 		return
 	}
-	e.add("watch", flagcache.SeverityOK, "", "listens after %v", after.Round(10*time.Microsecond))
+	e.add("watch", flagcache.SeverityOK, "", "listens after %v", after.Round(time.Microsecond))
 }
 
 func (e *examination) lease() {

@@ -3,7 +3,9 @@ package cachetest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -13,9 +15,10 @@ import (
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
-// Bench measures what a fleet does most: looking when nothing changed, moving a
-// document of 10 MB, and starting with nothing. addr is the server's, and open
-// returns a store that reaches it at another address.
+// Bench measures what a fleet does most: looking when nothing changed, a step
+// that writes, an edit until another process has read it, moving a document of 10
+// MB, and starting with nothing. addr is the server's, and open returns a store
+// that reaches it at another address; empty for a store without a server.
 func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store) {
 	storedAt := func(b *testing.B, addr string, size int) (flagcache.Store, flagcache.Claim, *flagcache.Entry) {
 		s := open(b, addr, scope())
@@ -38,6 +41,9 @@ func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope
 	}
 
 	b.Run("IdlePollBytes", func(b *testing.B) { // slower, as it is counted on the way
+		if addr == "" {
+			b.Skip("there is no server")
+		}
 		p := tcpproxy.Start(b, addr)
 		s, _, _ := storedAt(b, p.Addr, 1<<20)
 		before := p.Bytes()
@@ -54,6 +60,31 @@ func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope
 		for b.Loop() {
 			if _, err := s.Record(b.Context()); err != nil {
 				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Renew", func(b *testing.B) {
+		s, c, _ := stored(b, 1<<20)
+		for b.Loop() {
+			if _, err := s.Renew(b.Context(), c, flagcache.MaxLease); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Edit10KB", func(b *testing.B) {
+		s, c, e := stored(b, 0)
+		seen := follow(b, open(b, addr, s.Scope()))
+		for b.Loop() {
+			if _, err := s.Renew(b.Context(), c, flagcache.MaxLease); err != nil {
+				b.Fatal(err)
+			}
+			next := flagcache.NewEntry(s.Scope(), fmt.Appendf(document(10<<10), " %d", e.Seq), "")
+			next.Position = flagcache.Position{Epoch: c.Epoch, Seq: e.Seq + 1}
+			e = next
+			if _, err := s.Save(b.Context(), c, e); err != nil {
+				b.Fatal(err)
+			}
+			for <-seen != e.Position {
 			}
 		}
 	})
@@ -98,6 +129,46 @@ func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope
 			directStart(b, server)
 		}
 	})
+}
+
+// follow loads the entry whenever the store pushes, and returns what it has seen.
+func follow(b *testing.B, s flagcache.Store) <-chan flagcache.Position {
+	w, ok := s.(flagcache.Watcher)
+	if !ok {
+		b.Skip("this store does not push")
+	}
+	hints, seen := make(chan struct{}, 1), make(chan flagcache.Position)
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	b.Cleanup(func() { cancel(); done.Wait() })
+	done.Go(func() {
+		_ = w.Watch(ctx, func() { // it ends with the benchmark
+			select {
+			case hints <- struct{}{}:
+			default:
+			}
+		})
+	})
+	<-hints // it listens
+	done.Go(func() {
+		for {
+			select {
+			case <-hints:
+			case <-ctx.Done():
+				return
+			}
+			e, err := s.Load(ctx)
+			if err != nil {
+				continue
+			}
+			select {
+			case seen <- e.Position:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return seen
 }
 
 // document is a definitions document of about so many bytes.

@@ -55,3 +55,8 @@ func TestReplay(t *testing.T) {
 		return filecache.OnTestClock(t, dir, scope)
 	})
 }
+
+func Benchmark(b *testing.B) {
+	dir := b.TempDir()
+	cachetest.Bench(b, "", func(t testing.TB, _ string, scope flagcache.Scope) flagcache.Store { return open(t, dir, scope) })
+}

@@ -10,23 +10,31 @@ import (
 )
 
 func TestSuite(t *testing.T) {
+	cachetest.Run(t, cachetest.Backend{Open: shared()})
+}
+
+func Benchmark(b *testing.B) {
+	open := shared()
+	cachetest.Bench(b, "", func(t testing.TB, _ string, scope flagcache.Scope) flagcache.Store { return open(t, scope) })
+}
+
+// shared opens one store for each scope.
+func shared() func(testing.TB, flagcache.Scope) flagcache.Store {
 	var mu sync.Mutex
 	stores := map[string]*memorycache.Store{} // :: scope key -> store
-	cachetest.Run(t, cachetest.Backend{
-		Open: func(t testing.TB, scope flagcache.Scope) flagcache.Store {
-			mu.Lock()
-			defer mu.Unlock()
-			s, ok := stores[scope.Key()]
-			if !ok {
-				var err error
-				if s, err = memorycache.New(scope); err != nil {
-					t.Fatal(err)
-				}
-				stores[scope.Key()] = s
+	return func(t testing.TB, scope flagcache.Scope) flagcache.Store {
+		mu.Lock()
+		defer mu.Unlock()
+		s, ok := stores[scope.Key()]
+		if !ok {
+			var err error
+			if s, err = memorycache.New(scope); err != nil {
+				t.Fatal(err)
 			}
-			return s
-		},
-	})
+			stores[scope.Key()] = s
+		}
+		return s
+	}
 }
 
 func TestNewWantsAScope(t *testing.T) {

@@ -25,7 +25,7 @@ func (s *Store) Diagnose(ctx context.Context) []flagcache.Finding {
 	if err != nil {
 		add("push", flagcache.SeverityWarning, "connect past a pooler in transaction mode; without LISTEN followers notice a change when they look", "%v", err)
 	} else {
-		add("push", flagcache.SeverityOK, "", "heard after %v", took.Round(100*time.Microsecond))
+		add("push", flagcache.SeverityOK, "", "heard after %v", took.Round(time.Microsecond))
 	}
 	return found
 }

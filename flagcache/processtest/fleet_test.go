@@ -43,16 +43,21 @@ func startFleet(t *testing.T, target string, storeURL func(addr string) string) 
 	if err := f.up.AddFlag([]byte(flag)); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{
-		"HOGFLAGS_CACHE=" + storeURL(f.proxy.Addr),
-		"POSTHOG_HOST=" + f.up.URL, "POSTHOG_PROJECT_API_KEY=" + posthogtest.ProjectToken, "POSTHOG_SECRET_KEY=" + posthogtest.SecretKey,
-		"GOMAXPROCS=1",
-	}
+	env := f.env(storeURL(f.proxy.Addr))
 	f.all = make([]*process, fleetSize)
 	for i := range f.all {
 		f.all[i] = start(t, fmt.Sprintf("p%02d", i), env, "--poll-interval", interval.String())
 	}
 	return f
+}
+
+// env is the environment of its processes.
+func (f *fleet) env(storeURL string) []string {
+	return []string{
+		"HOGFLAGS_CACHE=" + storeURL,
+		"POSTHOG_HOST=" + f.up.URL, "POSTHOG_PROJECT_API_KEY=" + posthogtest.ProjectToken, "POSTHOG_SECRET_KEY=" + posthogtest.SecretKey,
+		"GOMAXPROCS=1",
+	}
 }
 
 const flag = `{"id":1,"key":"banner","active":true,"filters":{"groups":[{"properties":[],"rollout_percentage":0}]}}`

@@ -132,13 +132,19 @@ func (p *process) get(ctx context.Context, path string) (int, []byte, error) {
 }
 
 func (p *process) status(ctx context.Context) (status, error) {
-	var s status
+	var all struct{ Projects []status }
 	code, body, err := p.get(ctx, "/status")
 	if err == nil && code != http.StatusOK {
 		err = fmt.Errorf("%s: /status answers %d", p.name, code)
 	}
 	if err == nil {
-		err = json.Unmarshal(body, &s)
+		err = json.Unmarshal(body, &all)
 	}
-	return s, err
+	if err == nil && len(all.Projects) != 1 {
+		err = fmt.Errorf("%s: /status has %d projects", p.name, len(all.Projects))
+	}
+	if err != nil {
+		return status{}, err
+	}
+	return all.Projects[0], nil
 }

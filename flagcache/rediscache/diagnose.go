@@ -103,7 +103,7 @@ func (s *layout) diagnoseRights(ctx context.Context, add adder) {
 		add("push", flagcache.SeverityWarning, "give this user SUBSCRIBE and PUBLISH on "+s.channel+"; without them followers notice a change when they look", "%v", err)
 		return
 	}
-	add("push", flagcache.SeverityOK, "", "heard after %v", took.Round(100*time.Microsecond))
+	add("push", flagcache.SeverityOK, "", "heard after %v", took.Round(time.Microsecond))
 }
 
 // pushes says something on the channel, which makes every member look, and

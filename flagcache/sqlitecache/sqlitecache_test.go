@@ -60,3 +60,8 @@ func TestReplay(t *testing.T) {
 		return sqlitecache.OnTestClock(t, path, scope)
 	})
 }
+
+func Benchmark(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "cache.db")
+	cachetest.Bench(b, "", func(t testing.TB, _ string, scope flagcache.Scope) flagcache.Store { return open(t, path, scope) })
+}
