@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -228,4 +229,54 @@ func TestEvaluationBeforeDefinitions(t *testing.T) {
 			t.Errorf("got %v, %v", v, err)
 		}
 	})
+}
+
+// Definitions change, and are reloaded, while flags are read.
+func TestManyAtATime(t *testing.T) {
+	srv := newServer(t)
+	client := newClient(t, srv, nil)
+	cfg := config(srv)
+	if err := posthogtransport.ConfigureEvaluation(&cfg, client); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, cfg)
+	var readers sync.WaitGroup
+	done := make(chan struct{})
+	for i := range 6 {
+		readers.Go(func() {
+			id := fmt.Sprint("user-", i)
+			for last := false; !last; {
+				select {
+				case <-done:
+					last = true
+				default:
+				}
+				v, err := c.GetFeatureFlag(posthog.FeatureFlagPayload{
+					Key: "on", DistinctId: id, PersonProperties: posthog.Properties{"plan": "pro"},
+					Groups: posthog.Groups{"company": "acme"}, GroupProperties: map[string]posthog.Properties{"company": {"size": 10}},
+				})
+				if _, ok := v.(bool); !ok || err != nil {
+					t.Errorf("got %v, %v", v, err)
+				}
+				if last && v != false {
+					t.Errorf("after the last change: got %v, want false", v)
+				}
+			}
+		})
+	}
+	for i := range 12 {
+		if err := srv.SetActive("on", i%2 == 0); err != nil {
+			t.Fatal(err)
+		}
+		if i%4 == 0 {
+			if err := c.ReloadFeatureFlags(); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := client.ReloadFeatureFlags(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	readers.Wait()
 }
