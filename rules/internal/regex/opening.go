@@ -27,7 +27,7 @@ func openingOf(tree *node) *opening {
 func (o *opening) add(n *node) (takes bool) {
 	switch n.op {
 	case opLiteral, opClass:
-		for r := rune(0); r < utf8.RuneSelf; r++ {
+		for r := range rune(utf8.RuneSelf) {
 			if n.matches(r) {
 				o[r/64] |= 1 << (r % 64)
 			}
