@@ -235,6 +235,9 @@ func TestForeignWriterStepsBack(t *testing.T) {
 
 // The simulation is worth something only if the others get in the way.
 func TestForeignersGetInTheWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("counts over whole runs")
+	}
 	taken, aside, held := 0, 0, 0
 	for seed := uint64(1); seed <= 16; seed++ {
 		s := simulateWith(seed, func(s *sim) { withForeigners(s); s.store.interop.keep = true })

@@ -55,6 +55,7 @@ type keeper struct {
 	fixed     map[string]flagdef.Override // flags, whatever the document says
 	maxAge    time.Duration               // zero: none
 	onQuota   QuotaPolicy
+	none      *rules.Set // of a project that is over its quota
 	log       *slog.Logger
 	file      lastKnownGood
 
@@ -81,6 +82,7 @@ func newKeeper(cfg Config) *keeper {
 		fixed:    cfg.Overrides,
 		maxAge:   cfg.MaxAge,
 		onQuota:  cfg.OnQuotaLimited,
+		none:     noFlags(cfg.Overrides),
 		log:      cfg.Logger,
 		file:     lastKnownGood{path: cfg.File, project: projectHash(cfg.ProjectToken), host: cfg.Host},
 		cause:    errUnconfirmed,

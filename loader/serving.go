@@ -26,8 +26,10 @@ type serving struct {
 	expired *rules.Set // from then on
 }
 
-// noFlags is the set of a project without any.
-var noFlags = rules.Compile(&flagdef.Definitions{}, rules.Options{})
+// noFlags is the set of a project without any, but for overrides.
+func noFlags(fixed map[string]flagdef.Override) *rules.Set {
+	return rules.Compile((&flagdef.Definitions{}).Override(fixed), rules.Options{})
+}
 
 // current is the set to answer from now, nil if there is none. It reads the
 // clock only if the definitions can expire.
@@ -50,15 +52,21 @@ func (k *keeper) serveLocked() {
 	}
 	next := serving{set: compiled}
 	if k.cleared {
-		next.set = noFlags
+		next.set = k.none
 	}
 	if k.maxAge > 0 && !k.cleared && !k.held.CheckedAt.IsZero() {
 		next.until = k.held.CheckedAt.Add(k.maxAge)
-		next.expired = compiled.Withheld(rules.Missing{Kind: rules.Freshness, Name: k.maxAge.String()})
+		next.expired = compiled.Withheld(rules.Missing{Kind: rules.Freshness, Name: k.maxAge.String()}, k.overridden)
 	}
 	if now := k.serving.Load(); now == nil || now.set != next.set || !now.until.Equal(next.until) {
 		k.serving.Store(&next)
 	}
+}
+
+// overridden flags do not depend on the definitions.
+func (k *keeper) overridden(key string) bool {
+	_, ok := k.fixed[key]
+	return ok
 }
 
 // quotaLocked heeds what upstream said about the quota: limited, or a good

@@ -51,6 +51,28 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
+// Overrides hold whatever becomes of the definitions.
+func TestOverridesOutlastDefinitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t)
+		l := ready(t, srv, loader.Config{
+			MaxAge: time.Hour, OnQuotaLimited: loader.ClearFlags,
+			Overrides: map[string]flagdef.Override{"a": {Enabled: true, Variant: "fixed"}},
+		})
+		variant := func() string { return l.Rules().Evaluate("a", &rules.Subject{DistinctID: "u"}).Variant }
+		srv.Fail(posthogtest.Failure{Status: 503})
+		time.Sleep(2 * time.Hour)
+		if got := variant(); got != "fixed" || statusOf(l, "b") != rules.Inconclusive {
+			t.Errorf("expired: %q, and %v beside it", got, statusOf(l, "b"))
+		}
+		srv.Fail(posthogtest.Failure{Status: 402})
+		time.Sleep(time.Hour)
+		if got := variant(); got != "fixed" || statusOf(l, "b") != rules.NotFound {
+			t.Errorf("over the quota: %q, and %v beside it", got, statusOf(l, "b"))
+		}
+	})
+}
+
 func TestUnknownAgeNeverExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t)

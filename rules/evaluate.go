@@ -76,7 +76,7 @@ func (e *evaluation) visible(f *flag) Truth {
 // outcomes finds what a flag may evaluate to. Unless the whole set is asked
 // for, it may stop at the second value.
 func (e *evaluation) outcomes(f *flag, whole bool, o *outcomes) {
-	if w := e.set.withheld; w != nil {
+	if w := e.set.withholds(f); w != nil {
 		o.mask, o.many, o.any = anything, true, true
 		e.note(*w)
 		return

@@ -81,7 +81,7 @@ func (t *trace) explain(s *Set, key string, subject *Subject) *Explanation {
 	case t.Answer.Status == NotFound:
 		t.Stop = "The flag is not for this runtime or these evaluation contexts."
 		return &t.Explanation
-	case s.withheld != nil:
+	case s.withholds(f) != nil:
 		t.Stop = "The definitions are not answered from, for want of " + s.withheld.String() + "."
 		return &t.Explanation
 	case f.problem != nil:

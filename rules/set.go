@@ -28,7 +28,8 @@ type Set struct {
 	shared        bool       // evaluating all flags, there is something to remember
 	scratch       *sync.Pool // of *scratch; behind a pointer, see remember
 	problems      []*flagdef.Problem
-	withheld      *Missing // not nil: no flag is decided, for want of this
+	withheld      *Missing              // not nil: no flag is decided, for want of this
+	spared        func(key string) bool // but for these; nil: none
 	minimalEvents bool
 }
 

@@ -1,10 +1,11 @@
 package rules
 
 // Withheld returns a set of the same flags in which none is decided, as why is
-// missing: for definitions that are held and not to be answered from. Flags for
-// another runtime or other contexts stay not found. It shares everything with
-// s, and costs next to nothing.
-func (s *Set) Withheld(why Missing) *Set {
+// missing: for definitions that are held and not to be answered from. Flags that
+// are spared are answered as ever; nil spares none. Flags for another runtime or
+// other contexts stay not found. It shares everything with s, and costs next to
+// nothing.
+func (s *Set) Withheld(why Missing, spared func(key string) bool) *Set {
 	return &Set{
 		flags:         s.flags,
 		byKey:         s.byKey,
@@ -16,5 +17,14 @@ func (s *Set) Withheld(why Missing) *Set {
 		scratch:       s.scratch,
 		minimalEvents: s.minimalEvents,
 		withheld:      &why,
+		spared:        spared,
 	}
+}
+
+// withholds is what a flag is not decided for want of; nil if it may be.
+func (s *Set) withholds(f *flag) *Missing {
+	if s.withheld == nil || s.spared != nil && s.spared(f.key) {
+		return nil
+	}
+	return s.withheld
 }

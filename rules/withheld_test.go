@@ -21,7 +21,7 @@ func TestWithheld(t *testing.T) {
 	}
 	set := rules.Compile(defs, rules.Options{})
 	why := rules.Missing{Kind: rules.Freshness, Name: "1m0s"}
-	withheld := set.Withheld(why)
+	withheld := set.Withheld(why, nil)
 	subject := &rules.Subject{DistinctID: "u"}
 	for _, key := range []string{"on", "off", "after"} {
 		a := withheld.Evaluate(key, subject)
@@ -40,6 +40,13 @@ func TestWithheld(t *testing.T) {
 	}
 	if got := len(withheld.EvaluateAll(nil, subject)); got != 3 || withheld.Len() != set.Len() {
 		t.Errorf("%d answers of %d flags, want 3 of 4", got, withheld.Len())
+	}
+	spared := set.Withheld(why, func(key string) bool { return key == "on" })
+	if a := spared.Evaluate("on", subject); a.Status != rules.Decided || !a.Enabled {
+		t.Errorf("a flag that is spared: %v", a.Status)
+	}
+	if a := spared.Evaluate("off", subject); a.Status != rules.Inconclusive {
+		t.Errorf("the flag beside it: %v", a.Status)
 	}
 	if a := set.Evaluate("on", subject); a.Status != rules.Decided || !a.Enabled {
 		t.Errorf("the set itself: %v", a.Status)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 
@@ -173,7 +174,7 @@ func follow(b *testing.B, s flagcache.Store) <-chan flagcache.Position {
 
 // document is a definitions document of about so many bytes.
 func document(size int) []byte {
-	return append([]byte(`{"flags":[]}`), bytes.Repeat([]byte(" "), size)...)
+	return slices.Concat([]byte(`{"flags":[`), bytes.Repeat([]byte(" "), size), []byte(`]}`))
 }
 
 // directStart is a process that asks upstream itself, over a connection of its

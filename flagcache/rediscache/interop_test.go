@@ -76,3 +76,9 @@ func TestInteropReplay(t *testing.T) {
 		return rediscache.InteropOnTestClock(t, client, scope)
 	})
 }
+
+func BenchmarkInterop(b *testing.B) {
+	cachetest.Bench(b, testservers.StartRedis(b).Addr, func(t testing.TB, addr string, scope flagcache.Scope) flagcache.Store {
+		return interopBackend(newClient(t, addr)).Open(t, scope)
+	})
+}
