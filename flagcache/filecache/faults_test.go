@@ -234,13 +234,13 @@ func TestLockHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	began := time.Now()
 	if _, err := s.Renew(ctx, c, flagcache.MaxLease); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "lock") {
 		t.Errorf("renew beside a lock: %v", err)
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if got, err := s.Load(t.Context()); err != nil || got.Position != e.Position {

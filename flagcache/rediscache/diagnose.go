@@ -143,7 +143,7 @@ func (s *layout) diagnoseKeys(ctx context.Context, add adder) {
 		return
 	}
 	for _, name := range names {
-		if strings.HasPrefix(s.keys[0], name) {
+		if name == s.keys[0] {
 			continue
 		}
 		add("other documents", flagcache.SeverityNote, "to share it with other SDKs, add service_key="+strings.TrimPrefix(name, "posthog:flags:")+" to the URL; else leave it to them",

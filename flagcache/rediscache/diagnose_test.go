@@ -75,6 +75,14 @@ func TestDiagnose(t *testing.T) {
 	want("a server that others use", diagnose(client), "warning lifetimes: "+key+" expires in ", "PERSIST "+key,
 		"note other documents: posthog:flags:checkout is of PostHog's own", "service_key=checkout")
 
+	interop, err := rediscache.NewInterop(client, fleettest.Scope, "checkout")
+	must(err)
+	for _, f := range interop.Diagnose(ctx) {
+		if f.Severity == flagcache.SeverityError || f.Check == "other documents" {
+			t.Errorf("with a service key: %+v", f)
+		}
+	}
+
 	must(client.Do(ctx, "ACL", "SETUSER", "reader", "on", ">secret", "~hogflags:*", "+hgetall", "+hello", "+client").Err())
 	reader := redis.NewClient(&redis.Options{Addr: server.Addr, Username: "reader", Password: "secret", ContextTimeoutEnabled: true})
 	defer func() { _ = reader.Close() }()

@@ -30,7 +30,11 @@ func (r *record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
-	return fmt.Appendf(nil, "%s%s%x\n%s", magic, version, sha256.Sum256(state), state), nil
+	return seal(state), nil
+}
+
+func seal(state []byte) []byte {
+	return fmt.Appendf(nil, "%s%s%x\n%s", magic, version, sha256.Sum256(state), state)
 }
 
 // errNewer is about a record that is not damaged, and yet cannot be read.
@@ -56,6 +60,11 @@ func decode(data []byte) (*record, error) {
 	}
 	if err := json.Unmarshal(state, r); err != nil {
 		return nil, err
+	}
+	for _, f := range r.Former {
+		if f.Entry == nil {
+			return nil, errors.New("a former document is missing")
+		}
 	}
 	return r, nil
 }
