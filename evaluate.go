@@ -26,7 +26,7 @@ func (c *Client) EvaluateFlags(ctx context.Context, subject Subject, opts ...Eva
 	set := c.settings(opts)
 	s := &subject
 	c.complete(ctx, s)
-	shared := scopeOf(ctx).entry(s, set.geoIP)
+	shared := scopeOf(ctx).entry(c, s, set.geoIP)
 	if before, ok := shared.snapshot(set); ok {
 		return before.evaluations, before.err
 	}
@@ -183,7 +183,7 @@ func (c *Client) undecided(ctx context.Context, defs *rules.Set, s Subject, loca
 
 // ask has PostHog answer, unless it did in this request.
 func (c *Client) ask(ctx context.Context, q resolve.Question, local Answer) Answer {
-	shared := scopeOf(ctx).entry(q.Subject, q.GeoIP)
+	shared := scopeOf(ctx).entry(c, q.Subject, q.GeoIP)
 	q.Known = shared.known()
 	if c.loader != nil {
 		q.Refresh = c.loader.Refreshes()

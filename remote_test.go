@@ -163,6 +163,28 @@ func TestUnknownKeyIsAskedOncePerRefresh(t *testing.T) {
 	}
 }
 
+// A key may be unknown in one context and known in another.
+func TestUnknownKeyIsRememberedPerContext(t *testing.T) {
+	srv := newServer(t)
+	c := readyWith(t, srv, asking)
+	// PostHog has a flag that its feed leaves out.
+	if err := srv.AddFlag([]byte(`{"key":"survey","active":true,"evaluation_contexts":["shop"],"filters":{"groups":[{}]}}`)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		context string
+		want    bool
+	}{{"blog", false}, {"shop", true}, {"blog", false}} {
+		on, err := c.IsFeatureEnabled(t.Context(), "survey", hogflags.Subject{DistinctID: "u", Contexts: []string{tt.context}})
+		if on != tt.want || tt.want != (err == nil) {
+			t.Errorf("%s: %v, %v; want %v", tt.context, on, err, tt.want)
+		}
+	}
+	if got := len(asked(t, srv)); got != 2 {
+		t.Errorf("%d requests, want 2", got)
+	}
+}
+
 // What is defined for another runtime or context is not there for PostHog either.
 func TestHiddenFlagIsNotAskedFor(t *testing.T) {
 	srv := newServer(t)

@@ -105,6 +105,26 @@ func TestRequestSharesEvaluations(t *testing.T) {
 	counts(10, "another request")
 }
 
+// Two clients in one request are two projects.
+func TestRequestWithTwoClients(t *testing.T) {
+	one, other := newServer(t), newServer(t)
+	if err := other.SetActive("checkout", false); err != nil {
+		t.Fatal(err)
+	}
+	ctx := hogflags.WithRequestContext(t.Context(), hogflags.RequestContext{DistinctID: "ada"})
+	a, b := newClient(t, one, remoteOnly), newClient(t, other, remoteOnly)
+	first, _ := a.EvaluateFlags(ctx, hogflags.Subject{})
+	second, _ := b.EvaluateFlags(ctx, hogflags.Subject{})
+	if first.Variant("checkout") != "fast" || second.Value("checkout") != nil {
+		t.Errorf("got %v and %v, want each project's own", first.Value("checkout"), second.Value("checkout"))
+	}
+	v, _ := a.GetFeatureFlag(ctx, "checkout", hogflags.Subject{})
+	w, err := b.GetFeatureFlag(ctx, "checkout", hogflags.Subject{})
+	if v != "fast" || !errors.Is(err, hogflags.ErrFlagNotFound) {
+		t.Errorf("got %v and %v, %v", v, w, err)
+	}
+}
+
 // What a caller changes in its subject afterwards does not change what it asked.
 func TestRequestKeepsItsSubject(t *testing.T) {
 	srv := newServer(t)

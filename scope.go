@@ -19,8 +19,9 @@ type scope struct {
 	entries []*shared
 }
 
-// shared is the answers for one subject. A nil one shares nothing.
+// shared is the answers of one client for one subject. A nil one shares nothing.
 type shared struct {
+	client  *Client
 	subject Subject
 	geoIP   bool
 
@@ -43,22 +44,22 @@ func scopeOf(ctx context.Context) *scope {
 	return nil
 }
 
-// entry finds or makes the entry of a subject.
-func (c *scope) entry(s *Subject, geoIP bool) *shared {
-	if c == nil || !scalar(s) {
+// entry finds or makes the entry of a client and a subject.
+func (sc *scope) entry(c *Client, s *Subject, geoIP bool) *shared {
+	if sc == nil || !scalar(s) {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, e := range c.entries {
-		if e.geoIP == geoIP && reflect.DeepEqual(&e.subject, s) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	for _, e := range sc.entries {
+		if e.client == c && e.geoIP == geoIP && reflect.DeepEqual(&e.subject, s) {
 			return e
 		}
 	}
-	if len(c.entries) == maxShared {
+	if len(sc.entries) == maxShared {
 		return nil
 	}
-	e := &shared{subject: *s, geoIP: geoIP, answers: map[string]Answer{}}
+	e := &shared{client: c, subject: *s, geoIP: geoIP, answers: map[string]Answer{}}
 	e.subject.Groups = maps.Clone(s.Groups)
 	e.subject.PersonProperties = maps.Clone(s.PersonProperties)
 	e.subject.GroupProperties = maps.Clone(s.GroupProperties)
@@ -67,7 +68,7 @@ func (c *scope) entry(s *Subject, geoIP bool) *shared {
 	}
 	e.subject.Contexts = slices.Clone(s.Contexts)
 	e.subject.CompleteGroups = slices.Clone(s.CompleteGroups)
-	c.entries = append(c.entries, e)
+	sc.entries = append(sc.entries, e)
 	return e
 }
 

@@ -23,7 +23,10 @@ func (u *unknown) has(refresh uint64, key string) bool {
 func (u *unknown) add(refresh uint64, key string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.refresh != refresh {
+	switch {
+	case refresh < u.refresh:
+		return // what was learned before a refresh says nothing after it
+	case refresh > u.refresh:
 		u.refresh, u.keys = refresh, nil
 	}
 	if u.keys == nil {
