@@ -75,3 +75,39 @@ func ExampleFromProvider() {
 	// Output:
 	// serving {"flags":[]}
 }
+
+// Signing goes around any store. The private key stays with those that write;
+// the others read with the public one.
+func ExampleNewSigned() {
+	store, err := memorycache.New(flagcache.Scope{Project: "phc_example", Host: "https://us.i.posthog.com"})
+	if err != nil {
+		panic(err)
+	}
+	key := flagcache.NewSigningKey() // or ParseSigningKey, from a file or the environment
+	writer, err := flagcache.NewSigned(store, flagcache.Keys{Sign: key})
+	if err != nil {
+		panic(err)
+	}
+	reader, err := flagcache.NewSigned(store, flagcache.Keys{Verify: []flagcache.VerifyKey{key.Public()}})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(writer.CanSign(), reader.CanSign())
+	_, err = flagcache.New(reader, flagcache.Options{})
+	fmt.Println(err)
+	// Output:
+	// true false
+	// start fleet: flagcache: what is written has to be signed, and there is no signing key: give one, or attach read only
+}
+
+// An operator takes a fleet back to the definitions before the latest.
+func ExamplePinRevision() {
+	ctx := context.Background()
+	store, err := memorycache.New(flagcache.Scope{Project: "phc_example", Host: "https://us.i.posthog.com"})
+	if err != nil {
+		panic(err)
+	}
+	_, _, err = flagcache.PinRevision(ctx, store, flagcache.Previous, "ada", "checkout is broken")
+	fmt.Println(err)
+	// Output: cannot pin the previous definitions: the store has none from before the latest
+}
