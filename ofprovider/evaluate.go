@@ -10,6 +10,7 @@ import (
 	"github.com/open-feature/go-sdk/openfeature"
 
 	"github.com/hogflags/hogflags"
+	mapping "github.com/hogflags/hogflags/internal/openfeature"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -111,7 +112,7 @@ func resolve[T any](ctx context.Context, p *Provider, key string, fallback T, fl
 	}
 	answer, err := p.client.GetFeatureFlagResult(ctx, key, subject)
 	if err == nil {
-		detail.Variant, detail.Reason, detail.FlagMetadata = answer.Variant(), reasonOf(answer), p.metadata(answer)
+		detail.Variant, detail.Reason, detail.FlagMetadata = answer.Variant(), openfeature.Reason(mapping.Reason(answer.Enabled(), answer.Reason())), p.metadata(answer)
 		var value T
 		if value, err = take(answer); err == nil {
 			detail.Value = value
@@ -140,33 +141,21 @@ func resolutionError(key string, err error) openfeature.ResolutionError {
 	return openfeature.NewGeneralResolutionError(text, err)
 }
 
-// reasonOf is PostHog's reason in OpenFeature's words: that of PostHog's own
-// providers, and DISABLED for a flag that is switched off.
-func reasonOf(a hogflags.Answer) openfeature.Reason {
-	switch {
-	case a.Enabled():
-		return openfeature.TargetingMatchReason
-	case a.Reason() == "flag_disabled":
-		return openfeature.DisabledReason
-	}
-	return openfeature.DefaultReason
-}
-
 // metadata is what else is known. The version is a string, as OpenFeature's
 // telemetry wants it.
 func (p *Provider) metadata(a hogflags.Answer) openfeature.FlagMetadata {
-	m := openfeature.FlagMetadata{"local": a.DecidedLocally()}
+	m := openfeature.FlagMetadata{mapping.MetaLocal: a.DecidedLocally()}
 	if a.ID() != 0 {
-		m["flagId"] = a.ID()
+		m[mapping.MetaID] = a.ID()
 	}
 	if a.Version() != 0 {
-		m["version"] = strconv.FormatInt(a.Version(), 10)
+		m[mapping.MetaVersion] = strconv.FormatInt(a.Version(), 10)
 	}
 	if a.Reason() != "" {
-		m["posthogReason"] = a.Reason()
+		m[mapping.MetaReason] = a.Reason()
 	}
 	if a.DecidedLocally() {
-		m["revision"] = p.currentRevision()
+		m[mapping.MetaRevision] = p.currentRevision()
 	}
 	return m
 }

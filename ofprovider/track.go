@@ -7,6 +7,7 @@ import (
 	"github.com/open-feature/go-sdk/openfeature"
 
 	"github.com/hogflags/hogflags/events"
+	mapping "github.com/hogflags/hogflags/internal/openfeature"
 )
 
 // Track hands an event to the client's [hogflags.Config.Events], with the
@@ -22,7 +23,7 @@ func (p *Provider) Track(ctx context.Context, name string, ec openfeature.Evalua
 	if value := details.Value(); value != 0 {
 		e.Properties["value"] = value
 	}
-	if byType, ok := ec.Attribute(groups).(map[string]any); ok {
+	if byType, ok := ec.Attribute(mapping.Groups).(map[string]any); ok {
 		e.Groups = maps.Clone(byType)
 	}
 	_ = p.client.Capture(ctx, e)

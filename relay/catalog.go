@@ -12,9 +12,10 @@ type catalog struct {
 	// flags has every flag of the feed, with those that its filters name:
 	// PostHog answers for them, too.
 	flags      map[string][]string
-	keys       []string // in the order of the document
-	continuity bool     // an active flag has experience continuity
-	runtimes   bool     // an active flag is for servers or for clients alone
+	variants   map[string]bool // flags that have variants
+	keys       []string        // in the order of the document
+	continuity bool            // an active flag has experience continuity
+	runtimes   bool            // an active flag is for servers or for clients alone
 }
 
 func newCatalog(body []byte) catalog {
@@ -23,13 +24,17 @@ func newCatalog(body []byte) catalog {
 		return catalog{} // the loader has parsed it
 	}
 	c := catalog{
-		flags: make(map[string][]string, len(defs.Flags)),
-		keys:  make([]string, 0, len(defs.Flags)),
+		flags:    make(map[string][]string, len(defs.Flags)),
+		variants: map[string]bool{},
+		keys:     make([]string, 0, len(defs.Flags)),
 	}
 	for i := range defs.Flags {
 		f := &defs.Flags[i]
 		c.keys = append(c.keys, f.Key)
 		c.flags[f.Key] = dependencies(f)
+		if len(f.Variants) > 0 {
+			c.variants[f.Key] = true
+		}
 		if f.Active || f.Problem != nil {
 			c.continuity = c.continuity || f.Continuity || f.Problem != nil
 			c.runtimes = c.runtimes || f.Runtime != "" && f.Runtime != "all" || f.Problem != nil

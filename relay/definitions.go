@@ -39,6 +39,7 @@ func (r *Relay) definitions(w http.ResponseWriter, req *http.Request, s *registr
 		return
 	}
 	h.Set("Vary", "Accept-Encoding")
+	h.Set(changesHeader, changesPath)
 	if etag := c.project.feed.etag(d); etag != "" {
 		h["Etag"] = []string{etag}
 		h["Cache-Control"] = []string{"private, must-revalidate"}

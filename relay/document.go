@@ -17,11 +17,16 @@ import (
 // which it is used. It does not change.
 type document struct {
 	revision flagdef.Revision
-	etag     string // of when it was adopted; empty if upstream gave none
-	adopted  time.Time
-	body     []byte
-	gzipped  func() []byte // each compresses at its first call
-	zstded   func() []byte
+
+	revisionText string
+	former       []string      // revisions served before, the latest last
+	replaced     chan struct{} // closed when the next document is served
+
+	etag    string // of when it was adopted; empty if upstream gave none
+	adopted time.Time
+	body    []byte
+	gzipped func() []byte // each compresses at its first call
+	zstded  func() []byte
 
 	set  *rules.Set
 	feed catalog
@@ -30,13 +35,17 @@ type document struct {
 func newDocument(d loader.Definitions, set *rules.Set) *document {
 	return &document{
 		revision: d.Revision,
-		etag:     d.ETag,
-		adopted:  time.Now(),
-		body:     d.Body,
-		gzipped:  sync.OnceValue(func() []byte { return gzipOf(d.Body) }),
-		zstded:   sync.OnceValue(func() []byte { return zstdOf(d.Body) }),
-		set:      set,
-		feed:     newCatalog(d.Body),
+
+		revisionText: d.Revision.String(),
+		replaced:     make(chan struct{}),
+
+		etag:    d.ETag,
+		adopted: time.Now(),
+		body:    d.Body,
+		gzipped: sync.OnceValue(func() []byte { return gzipOf(d.Body) }),
+		zstded:  sync.OnceValue(func() []byte { return zstdOf(d.Body) }),
+		set:     set,
+		feed:    newCatalog(d.Body),
 	}
 }
 

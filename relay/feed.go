@@ -48,6 +48,9 @@ func (p *Project) supply() supply {
 	}
 }
 
+// maxFormer is how many revisions a feed remembers beside the one served.
+const maxFormer = 15
+
 // feed keeps a project's definitions current.
 type feed struct {
 	of     supply
@@ -55,6 +58,7 @@ type feed struct {
 	fleet  *flagcache.Fleet // nil: it asks PostHog by itself
 	store  Store            // nil likewise
 	served atomic.Pointer[document]
+	ended  chan struct{} // closed when nothing new will be served
 }
 
 // deps is what a relay's parts need of the process.
@@ -66,7 +70,7 @@ type deps struct {
 
 // startFeed starts to keep definitions current. It does not wait for them.
 func startFeed(ctx context.Context, name string, of supply, d deps) (*feed, error) {
-	f := &feed{of: of}
+	f := &feed{of: of, ended: make(chan struct{})}
 	log := d.log.With("project", name)
 	cfg := loader.Config{
 		File:            of.lastKnownGood,
@@ -155,7 +159,13 @@ func (f *feed) adopt() {
 		return
 	}
 	if now := f.served.Load(); now == nil || now.revision != d.Revision {
-		f.served.Store(newDocument(d, f.loader.Rules()))
+		next := newDocument(d, f.loader.Rules())
+		if now != nil {
+			next.former = append(now.former[max(0, len(now.former)-maxFormer):len(now.former):len(now.former)], now.revisionText)
+		}
+		if former := f.served.Swap(next); former != nil {
+			close(former.replaced)
+		}
 	}
 }
 
@@ -172,8 +182,11 @@ func (f *feed) etag(of *document) string {
 }
 
 // close gives back the lease and ends the feed. What is being served stays
-// usable for requests that have it.
-func (f *feed) close() error { return errors.Join(f.loader.Close(), f.closeStore()) }
+// usable for requests that have it. It is called once.
+func (f *feed) close() error {
+	close(f.ended)
+	return errors.Join(f.loader.Close(), f.closeStore())
+}
 
 func (f *feed) closeStore() error {
 	if f.store == nil {

@@ -34,6 +34,9 @@ type Relay struct {
 	limits   limits
 	started  time.Time
 	stopping atomic.Bool
+	leaving  chan struct{} // closed when streams are to end
+	leave    func()
+	streams  atomic.Int64
 	current  atomic.Pointer[registry]
 
 	mu     sync.Mutex // held while the registry is replaced
@@ -46,7 +49,12 @@ func New(ctx context.Context, cfg Config, opts Options) (*Relay, error) {
 	r := &Relay{
 		deps:    deps{open: opts.OpenStore, transport: opts.Transport, log: opts.Logger},
 		started: time.Now(),
+		leaving: make(chan struct{}),
 	}
+	r.leave = sync.OnceFunc(func() {
+		r.stopping.Store(true)
+		close(r.leaving)
+	})
 	if r.deps.log == nil {
 		r.deps.log = slog.New(slog.DiscardHandler)
 	}
@@ -190,7 +198,7 @@ func (r *Relay) WaitUntilReady(ctx context.Context) error {
 // at most. Requests are still answered, from the last definitions. Closing twice
 // is allowed.
 func (r *Relay) Close() error {
-	r.stopping.Store(true)
+	r.leave()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {

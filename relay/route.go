@@ -28,10 +28,19 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	if !r.limits.allowAddress(clientAddress(req, s.trusted)) {
 		cors(w, req)
+		if isOFREP(path) || path == changesPath {
+			w.Header().Set("Retry-After", "1")
+		}
 		rateLimited(w)
 		return
 	}
+	if isOFREP(path) {
+		r.ofrep(w, req, s)
+		return
+	}
 	switch endpoint(path) {
+	case changesPath:
+		r.changes(w, req, s)
 	case "/flags/definitions", "/api/feature_flag/local_evaluation":
 		r.definitions(w, req, s)
 	case "/flags", "/decide":

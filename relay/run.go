@@ -74,7 +74,7 @@ func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 	case failed = <-ended:
 		running--
 	}
-	r.stopping.Store(true)
+	r.leave()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	for _, server := range servers {

@@ -1,0 +1,185 @@
+package relay
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hogflags/hogflags/internal/flagswire"
+	"github.com/hogflags/hogflags/rules"
+)
+
+// OFREP is OpenFeature's Remote Evaluation Protocol, 0.3.0.
+const (
+	ofrepRoot          = "/ofrep/v1/"
+	ofrepFlags         = ofrepRoot + "evaluate/flags"
+	ofrepConfiguration = ofrepRoot + "configuration"
+	ofrepEvents        = ofrepRoot + "events"
+)
+
+// refetchPatience is for this replica to catch up with the one that told a client
+// of a change.
+const refetchPatience = 2 * time.Second
+
+// ofrep serves the paths of OFREP.
+func (r *Relay) ofrep(w http.ResponseWriter, req *http.Request, s *registry) {
+	ofrepCORS(w, req)
+	path := req.URL.EscapedPath() // a flag's key may have an escaped slash
+	method := http.MethodPost
+	if path == ofrepConfiguration || path == ofrepEvents {
+		method = http.MethodGet
+	}
+	switch key, found := strings.CutPrefix(path, ofrepFlags); {
+	case method == http.MethodPost && !found, found && key != "" && key[0] != '/':
+		writeJSON(w, http.StatusNotFound, ofrepError{Details: "OFREP has no such path"})
+	case req.Method == http.MethodOptions:
+		w.Header().Set("Allow", method+", OPTIONS")
+		w.WriteHeader(http.StatusNoContent)
+	case req.Method != method:
+		w.Header().Set("Allow", method+", OPTIONS")
+		writeJSON(w, http.StatusMethodNotAllowed, ofrepError{Details: "want " + method})
+	case path == ofrepConfiguration:
+		serveOFREPConfiguration(w, req)
+	case path == ofrepEvents:
+		r.ofrepEvents(w, req, s)
+	default:
+		r.ofrepEvaluate(w, req, s, strings.TrimPrefix(key, "/"))
+	}
+}
+
+// isOFREP reports whether a path is one of OFREP's.
+func isOFREP(path string) bool { return strings.HasPrefix(path, ofrepRoot) }
+
+// ofrepCORS is cors, with what OFREP's clients in browsers have to see.
+func ofrepCORS(w http.ResponseWriter, req *http.Request) {
+	cors(w, req)
+	if req.Header.Get("Origin") != "" && req.Method != http.MethodOptions {
+		w.Header().Set("Access-Control-Expose-Headers", "ETag, Retry-After, x-hogflags-answered")
+	}
+}
+
+// ofrepEvaluate answers for one flag or, without a key, for all.
+func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *registry, escaped string) {
+	c, ok := s.ofrepCall(req)
+	switch {
+	case !ok:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		writeJSON(w, http.StatusUnauthorized, ofrepError{Details: "want a relay key or the project's token, as Authorization: Bearer or X-API-Key"})
+		return
+	case c.keyed && !r.limits.allowKey(&c.key):
+		ofrepLimited(w)
+		return
+	}
+	key, err := url.PathUnescape(escaped)
+	if err != nil {
+		writeJSON(w, http.StatusBadRequest, ofrepError{Code: codeParse, Details: "the flag's key is not escaped well"})
+		return
+	}
+	a, fail := readOFREP(w, req, s.cfg.Limits.FlagsBodyBytes)
+	if fail != nil {
+		fail.error.Key = key
+		writeJSON(w, fail.status, fail.error)
+		return
+	}
+	p := c.project
+	a.fromOFREP(&c)
+	d := p.feed.document()
+	if awaited := req.URL.Query().Get("flagConfigEtag"); awaited != "" {
+		d = p.feed.awaitRevision(req.Context(), opaque(awaited), refetchPatience)
+	}
+	if d == nil && (key == "" || p.Remote == RemoteNever) {
+		w.Header().Set("Retry-After", "1")
+		writeJSON(w, http.StatusServiceUnavailable, ofrepError{Key: key, Code: codeNotReady, Details: "no definitions yet"})
+		return
+	}
+	a.subject.Now = time.Now()
+	var answers []rules.Answer
+	switch {
+	case key == "":
+		answers = d.set.EvaluateAll(make([]rules.Answer, 0, d.set.Len()), &a.subject)
+	case d != nil:
+		answers = []rules.Answer{d.set.Evaluate(key, &a.subject)}
+	default:
+		answers = []rules.Answer{rules.Absent(key)}
+	}
+	out := answer{requestID: flagswire.RequestID(req.Header), evaluatedAt: a.subject.Now}
+	out.collectOFREP(answers, p.Remote, d)
+	if len(out.open) > 0 && p.Remote != RemoteNever {
+		a.spell(p.Token)
+		p.remote.complete(req, s, &a.ask, &out)
+	}
+	w.Header().Set(answeredHeader, out.by())
+	if key != "" {
+		status, body := out.appendSingle(make([]byte, 0, 512), key, d)
+		writeBody(w, status, body)
+		return
+	}
+	body := out.appendBulk(make([]byte, 0, 512+256*len(answers)), p.Token, d)
+	etag := a.etag(body)
+	w.Header()["Etag"] = []string{etag}
+	w.Header()["Cache-Control"] = []string{"private, no-cache"}
+	// Who says what it waits for has not got it: no other header may say that
+	// it has.
+	if sent := req.Header.Get("If-None-Match"); sent != "" && matches(sent, etag) && !req.URL.Query().Has("flagConfigEtag") {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	writeBody(w, http.StatusOK, body)
+}
+
+// ofrepCall finds who asks: by a relay key, by the project's token, or, where
+// definitions are open to all, by nothing.
+func (s *registry) ofrepCall(req *http.Request) (c caller, ok bool) {
+	presented := cmp.Or(bearer(req.Header.Get("Authorization")), strings.TrimSpace(req.Header.Get("X-API-Key")))
+	if presented == "" {
+		if c.project = s.byName[hostname(req)]; c.project == nil && len(s.projects) == 1 {
+			c.project = s.projects[0]
+		}
+		c.keyed = false
+		return c, c.project != nil && c.project.open()
+	}
+	if c.project = s.byToken[presented]; c.project != nil {
+		return c, true
+	}
+	c.key = sha256.Sum256([]byte(presented))
+	for _, p := range s.projects {
+		if p.keys.has(&c.key) {
+			c.project, c.keyed = p, true
+		}
+	}
+	return c, c.keyed
+}
+
+// matches reports whether a list of validators has one, by weak comparison.
+func matches(list, etag string) bool {
+	if strings.TrimSpace(list) == "*" {
+		return true
+	}
+	for v := range strings.SplitSeq(list, ",") {
+		if opaque(v) == opaque(etag) {
+			return true
+		}
+	}
+	return false
+}
+
+func ofrepLimited(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	writeJSON(w, http.StatusTooManyRequests, ofrepError{Details: detailRateLimited})
+}
+
+// configurationBody is of OFREP 0.1, whose clients ask for it; later ones do not.
+const configurationBody = `{"name":"hogflags","capabilities":{"cacheInvalidation":{"polling":{"enabled":true,"minPollingIntervalMs":10000}},"flagEvaluation":{"supportedTypes":["boolean","string"]},"caching":{"enabled":false}}}`
+
+func serveOFREPConfiguration(w http.ResponseWriter, req *http.Request) {
+	const etag = `"1"`
+	w.Header()["Etag"] = []string{etag}
+	if matches(req.Header.Get("If-None-Match"), etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	writeBody(w, http.StatusOK, []byte(configurationBody))
+}

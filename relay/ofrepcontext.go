@@ -1,0 +1,158 @@
+package relay
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hogflags/hogflags/internal/flagswire"
+	"github.com/hogflags/hogflags/internal/openfeature"
+	"github.com/hogflags/hogflags/rules"
+)
+
+// The codes of OFREP's errors.
+const (
+	codeParse        = "PARSE_ERROR"
+	codeNoTarget     = "TARGETING_KEY_MISSING"
+	codeContext      = "INVALID_CONTEXT"
+	codeGeneral      = "GENERAL"
+	codeFlagNotFound = "FLAG_NOT_FOUND"
+	codeNotReady     = "PROVIDER_NOT_READY"
+)
+
+// ofrepError is the body of an answer that is not one.
+type ofrepError struct {
+	Key     string `json:"key,omitempty"`
+	Code    string `json:"errorCode,omitempty"`
+	Details string `json:"errorDetails"`
+}
+
+// ofrepFailure is why a request is not answered.
+type ofrepFailure struct {
+	status int
+	error  ofrepError
+}
+
+// ofrepAsk is a request of OFREP, understood as one for flags.
+type ofrepAsk struct {
+	ask
+	context map[string]any
+}
+
+// readOFREP reads a request's context.
+func readOFREP(w http.ResponseWriter, req *http.Request, limit int64) (*ofrepAsk, *ofrepFailure) {
+	bad := func(code, details string) (*ofrepAsk, *ofrepFailure) {
+		return nil, &ofrepFailure{http.StatusBadRequest, ofrepError{Code: code, Details: details}}
+	}
+	body, err := readBody(w, req, limit)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, &ofrepFailure{http.StatusRequestEntityTooLarge, ofrepError{Details: errTooLarge.Error()}}
+	case err != nil:
+		return bad(codeParse, "the body broke off")
+	case !utf8.Valid(body):
+		return bad(codeParse, "the body is not UTF-8")
+	}
+	var wire struct {
+		Context any `json:"context"`
+	}
+	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec.UseNumber() // 1.0 is not 1
+	if err := dec.Decode(&wire); err != nil && !errors.Is(err, io.EOF) {
+		return bad(codeParse, `want {"context":{"targetingKey":"…"}}`)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return bad(codeParse, "more than one JSON value")
+	}
+	a := &ofrepAsk{}
+	if wire.Context != nil {
+		var ok bool
+		if a.context, ok = wire.Context.(map[string]any); !ok {
+			return bad(codeContext, "the context is not an object")
+		}
+	}
+	if a.distinctID, err = openfeature.Read(a.context, &a.subject); err != nil {
+		return bad(codeContext, err.Error())
+	}
+	if a.distinctID == "" {
+		return bad(codeNoTarget, openfeature.ErrNoTargetingKey.Error())
+	}
+	a.subject.DistinctID = a.distinctID
+	return a, nil
+}
+
+// fromOFREP is for which runtime a caller asks: who has only what is public is
+// a client.
+func (a *ofrepAsk) fromOFREP(c *caller) {
+	a.subject.Runtime = rules.RuntimeClient
+	if c.keyed || c.project.open() || c.project.Server {
+		a.subject.Runtime = rules.RuntimeServer
+	}
+}
+
+// runtime is how PostHog spells it.
+func (a *ofrepAsk) runtime() string {
+	if a.subject.Runtime == rules.RuntimeServer {
+		return "server"
+	}
+	return "client"
+}
+
+// spell makes the fields by which PostHog is asked.
+func (a *ofrepAsk) spell(token string) {
+	a.fields = map[string]json.RawMessage{}
+	for name, v := range map[string]any{
+		"token": token, "distinct_id": a.distinctID, "evaluation_runtime": a.runtime(),
+		"person_properties": a.subject.PersonProperties, "groups": a.subject.Groups, "group_properties": a.subject.GroupProperties,
+	} {
+		if text, err := json.Marshal(v); err == nil && string(text) != "null" { // it was JSON before
+			a.fields[name] = text
+		}
+	}
+}
+
+// etag covers whom the answer is for, and all of it: replicas that would answer
+// alike have the same. The body holds the revision.
+func (a *ofrepAsk) etag(body []byte) string {
+	sum := sha256.New()
+	_, _ = sum.Write(appendCanonical(append(make([]byte, 0, 256), a.runtime()...), a.context)) // a hash does not fail
+	_, _ = sum.Write(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`
+}
+
+// appendCanonical writes what JSON was decoded into so that the order of members
+// and blanks do not matter.
+func appendCanonical(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case map[string]any:
+		b = append(b, '{')
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			b = append(flagswire.AppendText(b, name), ':')
+			b = append(appendCanonical(b, v[name]), ',')
+		}
+		return append(b, '}')
+	case []any:
+		b = append(b, '[')
+		for _, item := range v {
+			b = append(appendCanonical(b, item), ',')
+		}
+		return append(b, ']')
+	case string:
+		return flagswire.AppendText(b, v)
+	case json.Number:
+		return append(b, v...)
+	case bool:
+		if v {
+			return append(b, 't')
+		}
+		return append(b, 'f')
+	}
+	return append(b, 'n')
+}

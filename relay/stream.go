@@ -1,0 +1,152 @@
+package relay
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	// heartbeat keeps proxies from closing a stream on which nothing happens,
+	// and finds out who has gone.
+	heartbeat = 15 * time.Second
+
+	// streamPatience is for a subscriber to take what is sent. Who does not is
+	// cut off, and comes back with what it saw last.
+	streamPatience = 5 * time.Second
+
+	// maxStreams bounds a relay's subscribers, and so their memory.
+	maxStreams = 20_000
+
+	changesPath = "/hogflags/v1/changes"
+
+	// changesHeader says of definitions that there is a stream of their changes.
+	changesHeader = "X-Hogflags-Changes"
+)
+
+// changes is the stream for hogflags clients, for whom may read the definitions.
+func (r *Relay) changes(w http.ResponseWriter, req *http.Request, s *registry) {
+	if req.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	c := s.call(req, req.URL.Query().Get("token"))
+	if !mayRead(w, req, s, &c) {
+		return
+	}
+	if c.keyed && !r.limits.allowKey(&c.key) {
+		rateLimited(w)
+		return
+	}
+	r.stream(w, req, c.project, "", func(d *document) []byte {
+		return []byte("event: change\ndata: {\"revision\":\"" + d.revisionText + "\"}\n")
+	})
+}
+
+// ofrepEvents is OFREP's stream, for who knows the project's token.
+func (r *Relay) ofrepEvents(w http.ResponseWriter, req *http.Request, s *registry) {
+	c, ok := s.ofrepCall(req)
+	if p := s.byToken[req.URL.Query().Get("token")]; p != nil { // browsers cannot send a header
+		c, ok = caller{project: p}, true
+	}
+	switch {
+	case !ok:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		writeJSON(w, http.StatusUnauthorized, ofrepError{Details: "want the project's token, as the parameter token"})
+		return
+	case c.keyed && !r.limits.allowKey(&c.key):
+		ofrepLimited(w)
+		return
+	}
+	r.stream(w, req, c.project, req.URL.Query().Get("since"), func(d *document) []byte {
+		b := []byte(`event: message` + "\n" + `data: {"type":"refetchEvaluation","etag":"\"` + d.revisionText + `\"","lastModified":`)
+		return append(strconv.AppendInt(b, d.adopted.Unix(), 10), "}\n"...)
+	})
+}
+
+// stream tells a subscriber of each change until one side ends it. What it has
+// seen is the id of the last event; without one it is told of what is served
+// now. Changes that come faster than it reads become one: nothing is queued.
+func (r *Relay) stream(w http.ResponseWriter, req *http.Request, p *project, seen string, event func(*document) []byte) {
+	if last := req.Header.Get("Last-Event-ID"); last != "" {
+		seen = last
+	}
+	d := p.feed.document()
+	if n := r.streams.Add(1); n > maxStreams || d == nil || r.stopping.Load() {
+		r.streams.Add(-1)
+		w.Header().Set("Retry-After", "1")
+		writeText(w, http.StatusServiceUnavailable, textUnavailable)
+		return
+	}
+	defer r.streams.Add(-1)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	control := http.NewResponseController(w)
+	send := func(parts ...[]byte) bool {
+		for _, part := range parts {
+			if _, err := w.Write(part); err != nil {
+				return false
+			}
+		}
+		_ = control.SetWriteDeadline(time.Now().Add(streamPatience)) // not supported: there is none
+		return control.Flush() == nil
+	}
+	if !send([]byte("retry: 1000\n\n")) {
+		return
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		if d.revisionText != seen {
+			seen = d.revisionText
+			if !send([]byte("id: "+seen+"\n"), event(d), []byte("\n")) {
+				return
+			}
+		}
+		select {
+		case <-d.replaced:
+			d = p.feed.document()
+		case <-beat.C:
+			if !send([]byte(":\n\n")) {
+				return
+			}
+		case <-p.feed.ended:
+			return
+		case <-r.leaving:
+			return
+		case <-req.Context().Done():
+			return
+		}
+	}
+}
+
+// awaitRevision is the document to answer from for who was told of a revision,
+// perhaps by another replica: it waits for one that this replica has not seen
+// yet.
+func (f *feed) awaitRevision(ctx context.Context, revision string, patience time.Duration) *document {
+	d := f.document()
+	if d == nil || d.revisionText == revision || slices.Contains(d.former, revision) {
+		return d
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		select {
+		case <-d.replaced:
+			if d = f.document(); d.revisionText == revision {
+				return d
+			}
+		case <-timer.C:
+			return d
+		case <-ctx.Done():
+			return d
+		case <-f.ended:
+			return d
+		}
+	}
+}
