@@ -1,10 +1,10 @@
 package hogflags
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sort"
 	"sync/atomic"
 
 	"github.com/hogflags/hogflags/resolve"
@@ -21,20 +21,52 @@ type Evaluations struct{ snapshot *snapshot }
 
 // snapshot is what an Evaluations shares with its copies.
 type snapshot struct {
-	answers   []Answer // sorted by key, each key once
+	keys      []string // sorted, each once
+	answers   []Answer // in the order of keys
 	err       error    // why PostHog did not answer
 	read      []atomic.Bool
 	exposures *exposures // nil: nothing is reported
 }
 
 func newSnapshot(answers []Answer, err error) *snapshot {
-	byKey := func(a, b Answer) int { return cmp.Compare(a.Key(), b.Key()) }
-	if !slices.IsSortedFunc(answers, byKey) { // PostHog sends them sorted
-		slices.SortStableFunc(answers, byKey)
+	s := &snapshot{keys: make([]string, 0, len(answers)), answers: answers[:0], err: err}
+	for i := range answers {
+		if status, _, _ := resolve.Read(&answers[i]); status != NotFound {
+			s.keys = append(s.keys, answers[i].Key())
+			s.answers = append(s.answers, answers[i])
+		}
 	}
-	answers = slices.CompactFunc(answers, func(a, b Answer) bool { return a.Key() == b.Key() })
-	answers = slices.DeleteFunc(answers, func(a Answer) bool { return a.Status() == NotFound })
-	return &snapshot{answers: answers, err: err, read: make([]atomic.Bool, len(answers))}
+	if !slices.IsSorted(s.keys) { // PostHog sends them sorted
+		sort.Stable(byKey{s})
+	}
+	s.compact()
+	s.read = make([]atomic.Bool, len(s.keys))
+	return s
+}
+
+// byKey sorts a snapshot.
+type byKey struct{ *snapshot }
+
+func (b byKey) Len() int           { return len(b.keys) }
+func (b byKey) Less(i, j int) bool { return b.keys[i] < b.keys[j] }
+func (b byKey) Swap(i, j int) {
+	b.keys[i], b.keys[j] = b.keys[j], b.keys[i]
+	b.answers[i], b.answers[j] = b.answers[j], b.answers[i]
+}
+
+// compact keeps the first of equal keys.
+func (s *snapshot) compact() {
+	n := 0
+	for i := range s.keys {
+		if i > 0 && s.keys[i] == s.keys[n-1] {
+			continue
+		}
+		if i != n {
+			s.keys[n], s.answers[n] = s.keys[i], s.answers[i]
+		}
+		n++
+	}
+	s.keys, s.answers = s.keys[:n], s.answers[:n]
 }
 
 // find gives a flag's place, -1 if it is not there.
@@ -42,40 +74,44 @@ func (s *snapshot) find(key string) int {
 	if s == nil {
 		return -1
 	}
-	i, ok := slices.BinarySearchFunc(s.answers, key, func(a Answer, key string) int { return cmp.Compare(a.Key(), key) })
-	if !ok {
-		return -1
+	if i, ok := slices.BinarySearch(s.keys, key); ok {
+		return i
 	}
-	return i
+	return -1
 }
 
 // answer is what is known of a flag that may not be there: after a failed
-// request that does not mean that it does not exist.
-func (s *snapshot) answer(key string) Answer {
-	switch i := s.find(key); {
-	case i >= 0:
-		return s.answers[i]
-	case s != nil && s.err != nil:
-		return resolve.Unanswered(key, s.err)
+// request that does not mean that it does not exist. It is not to be changed.
+func (s *snapshot) answer(key string) *Answer {
+	if i := s.find(key); i >= 0 {
+		return &s.answers[i]
 	}
-	return resolve.NotFound(key)
+	return s.absent(key)
+}
+
+func (s *snapshot) absent(key string) *Answer {
+	a := resolve.NotFound(key)
+	if s != nil && s.err != nil {
+		a = resolve.Unanswered(key, s.err)
+	}
+	return &a
 }
 
 // see is answer for a read, which is remembered and reported.
-func (s *snapshot) see(key string) Answer {
-	if s == nil {
-		return Answer{}
-	}
+func (s *snapshot) see(key string) *Answer {
 	i := s.find(key)
 	if i >= 0 && s.read[i].Load() {
-		return s.answers[i]
+		return &s.answers[i]
 	}
-	a := s.answer(key)
+	var a *Answer
 	if i >= 0 {
+		a = &s.answers[i]
 		s.read[i].Store(true)
+	} else {
+		a = s.absent(key)
 	}
-	if s.exposures != nil {
-		s.exposures.report(key, &a)
+	if s != nil && s.exposures != nil {
+		s.exposures.report(key, a)
 	}
 	return a
 }
@@ -84,36 +120,34 @@ func (s *snapshot) see(key string) Answer {
 // is not there or not decided it is the fallback, and false if none is given. It
 // is a read.
 func (e Evaluations) IsEnabled(key string, fallback ...bool) bool {
-	a := e.snapshot.see(key)
-	if len(fallback) > 0 && a.Status() != Decided {
+	status, enabled, _ := resolve.Read(e.snapshot.see(key))
+	if len(fallback) > 0 && status != Decided {
 		return fallback[0]
 	}
-	return a.Enabled()
+	return enabled
 }
 
 // Value is false, true (on without a variant) or the variant's key; nil if the
 // flag is not there or not decided. It is a read.
 func (e Evaluations) Value(key string) any {
-	a := e.snapshot.see(key)
-	return a.Value()
+	return e.snapshot.see(key).Value()
 }
 
 // Variant is the key of the variant served; empty if there is none. It is a
 // read.
 func (e Evaluations) Variant(key string) string {
-	a := e.snapshot.see(key)
-	return a.Variant()
+	_, _, variant := resolve.Read(e.snapshot.see(key))
+	return variant
 }
 
 // Answer is everything known about a flag. It is not a read. The Status of a
 // flag that is not there is [NotFound].
-func (e Evaluations) Answer(key string) Answer { return e.snapshot.answer(key) }
+func (e Evaluations) Answer(key string) Answer { return *e.snapshot.answer(key) }
 
 // Err says why a flag has no value: [ErrInconclusive] or [ErrFlagNotFound]. It
 // is nil for a flag that is decided.
 func (e Evaluations) Err(key string) error {
-	a := e.snapshot.answer(key)
-	return errOf(&a)
+	return errOf(e.snapshot.answer(key))
 }
 
 // Reason is PostHog's code for why the flag has its value, such as
@@ -131,10 +165,10 @@ func (e Evaluations) Payload(key string) json.RawMessage { return e.snapshot.ans
 // [Evaluations.Err] if the flag is not decided, or that of decoding.
 func (e Evaluations) PayloadInto(key string, v any) error {
 	a := e.snapshot.answer(key)
-	if err := errOf(&a); err != nil {
+	if err := errOf(a); err != nil {
 		return err
 	}
-	if err := payloadErr(&a); err != nil {
+	if err := payloadErr(a); err != nil {
 		return err
 	}
 	raw := a.Payload()
@@ -153,17 +187,13 @@ func (e Evaluations) Keys() []string {
 	if e.snapshot == nil {
 		return nil
 	}
-	keys := make([]string, len(e.snapshot.answers))
-	for i := range e.snapshot.answers {
-		keys[i] = e.snapshot.answers[i].Key()
-	}
-	return keys
+	return slices.Clone(e.snapshot.keys)
 }
 
 // Only is a copy with no other flags than those of the keys. What is read from
 // the copy does not count as read from e.
 func (e Evaluations) Only(keys ...string) Evaluations {
-	return e.filter(func(i int) bool { return slices.Contains(keys, e.snapshot.answers[i].Key()) })
+	return e.filter(func(i int) bool { return slices.Contains(keys, e.snapshot.keys[i]) })
 }
 
 // OnlyAccessed is a copy with no other flags than those that were read from e
@@ -182,6 +212,7 @@ func (e Evaluations) filter(keep func(i int) bool) Evaluations {
 	var read []bool
 	for i := range from.answers {
 		if keep(i) {
+			to.keys = append(to.keys, from.keys[i])
 			to.answers = append(to.answers, from.answers[i])
 			read = append(read, from.read[i].Load())
 		}
