@@ -173,7 +173,7 @@ func ExampleMiddleware() {
 		if err != nil {
 			log.Print(err)
 		}
-		fmt.Fprintln(w, flags.Variant("checkout"))
+		_, _ = fmt.Fprintln(w, flags.Variant("checkout"))
 	}))
 
 	request := httptest.NewRequest("GET", "/", nil)
