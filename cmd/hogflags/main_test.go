@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"grow":    grow,
-			"publish": publish,
+			"publish": publishDocument,
 			"pack":    pack,
 			"exits":   exits,
 		},
@@ -72,8 +72,8 @@ func serve(env *testscript.Env) error {
 // servedKey is where a script's fake PostHog is kept.
 type servedKey struct{}
 
-// publish FILE has the fake PostHog serve another document from now on.
-func publish(ts *testscript.TestScript, neg bool, args []string) {
+// publishDocument FILE has the fake PostHog serve another document from now on.
+func publishDocument(ts *testscript.TestScript, neg bool, args []string) {
 	server, ok := ts.Value(servedKey{}).(*posthogtest.Server)
 	if neg || len(args) != 1 || !ok {
 		ts.Fatalf("usage: publish FILE, in a script with a file served.json")

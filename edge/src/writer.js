@@ -13,12 +13,12 @@ export async function publish(config, evaluator) {
   const { kv, projectToken, host, secretKey } = config;
   const key = keyOf(projectToken);
   const scope = await scopeOf(projectToken, host);
-  const stored = await headAt(kv, key);
-  const before = stored?.scope === scope ? stored : null;
+  const before = await headAt(kv, key);
+  if (before !== null && before.scope !== scope) throw new Error("@hogflags/edge: the key holds definitions from another host: use another namespace");
 
   // The order is that in which PostHog was asked.
   const asked = Date.now();
-  const epoch = Math.max(stored?.epoch ?? 0, asked * 1000) + 1 + Math.floor(Math.random() * 2 ** 20);
+  const epoch = Math.max(before?.epoch ?? 0, asked * 1000) + 1 + Math.floor(Math.random() * 2 ** 20);
   const answer = await fetch(`${host}/flags/definitions?token=${encodeURIComponent(projectToken)}&send_cohorts`, {
     headers: { Authorization: `Bearer ${secretKey}`, ...(before?.etag ? { "If-None-Match": before.etag } : {}) },
     signal: AbortSignal.timeout(10_000),

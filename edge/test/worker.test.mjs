@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 
 import { Response } from "miniflare";
 
+import { decode, encode } from "../src/entry.js";
 import { project } from "./project.mjs";
 import { start } from "./runtime.mjs";
 
@@ -228,6 +230,27 @@ test("PostHog's example reads what our writer writes, and ours what its writer w
     (await (await second.post("/flags?v=2", request(named))).json()).flags,
     (await (await post("/flags?v=2", request(named))).json()).flags,
   );
+});
+
+test("what hogflags sync publishes is what the Workers read, and the other way round", async () => {
+  const { value, metadata } = JSON.parse(readFileSync(new URL("testdata/cloudflarekv.json", import.meta.url)));
+  const { kv, write, post, posthog } = await fleet();
+  await kv.put(KEY, value, { metadata });
+  const ask = async (size) => (await (await post("/flags?v=2", request({ person_properties: { größe: size }, flag_keys_to_evaluate: ["banner"] }))).json()).flags.banner;
+  assert.equal((await ask(2)).enabled, true);
+  assert.equal((await ask(1)).enabled, false);
+
+  const body = await decode(new TextEncoder().encode(value), metadata);
+  assert.equal(new TextDecoder().decode(body).at(-1), "\n", "byte for byte");
+  const again = await encode(body, metadata);
+  assert.deepEqual(again.metadata, metadata);
+  assert.equal(new TextDecoder().decode(again.value), value);
+
+  // The writer here goes on where that one stopped.
+  posthog.document = documentOf(3);
+  await write();
+  const next = await kv.getWithMetadata(KEY);
+  assert.ok(next.metadata.epoch > metadata.epoch);
 });
 
 test("OFREP, single and bulk", async () => {

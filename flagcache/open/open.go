@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/cloudflarekv"
 	"github.com/hogflags/hogflags/flagcache/filecache"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/flagcache/pgcache"
@@ -54,6 +55,8 @@ func Open(rawURL string, scope flagcache.Scope) (Store, error) {
 		return opened(rediscache.Open(rawURL, scope))
 	case "postgres", "postgresql":
 		return opened(pgcache.Open(rawURL, scope))
+	case cloudflarekv.Scheme:
+		return nil, fmt.Errorf("open store: %w: what %s:// names is published to, by hogflags sync, and has no leader", flagcache.ErrURL, cloudflarekv.Scheme)
 	}
 	return nil, fmt.Errorf("open store: %w: want one of %s", flagcache.ErrURL, Schemes)
 }
@@ -68,4 +71,19 @@ func opened[S Store](s S, err error) (Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Publishes reports whether a URL names a place for Publisher.
+func Publishes(rawURL string) bool { return strings.HasPrefix(rawURL, cloudflarekv.Scheme+":") }
+
+// Publisher makes the publisher of a URL. It does no I/O. A malformed URL is a
+// [flagcache.ErrURL].
+//
+//	cloudflare-kv://ACCOUNT/NAMESPACE   with the token in CLOUDFLARE_API_TOKEN
+func Publisher(rawURL string, scope flagcache.Scope) (flagcache.Publisher, error) {
+	p, err := cloudflarekv.Open(rawURL, scope)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }

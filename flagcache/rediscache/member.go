@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/internal/sdkdoc"
 )
 
 // memberName is the member of a document that only hogflags writes. It is the
@@ -57,9 +58,9 @@ func splice(e *flagcache.Entry) ([]byte, error) {
 			added.WriteByte(',')
 		}
 	}
-	for _, a := range aliases(members) {
+	for _, m := range sdkdoc.Missing(members) {
 		separate()
-		fmt.Fprintf(&added, "%q:%s", a.name, a.value)
+		fmt.Fprintf(&added, "%q:%s", m.Name, m.Value)
 	}
 	separate()
 	const size = `"size":%10d,` // of one length, as it counts itself
@@ -94,38 +95,6 @@ func headText(h flagcache.Head) string {
 func quote(s string) []byte {
 	quoted, _ := json.Marshal(s) // a string can be marshalled
 	return quoted
-}
-
-type alias struct {
-	name  string
-	value json.RawMessage
-}
-
-// aliases are the members that some SDK reads and the document has not. Node
-// reads camelCase, Python and Ruby fail without these three members.
-func aliases(members map[string]json.RawMessage) []alias {
-	var out []alias
-	add := func(name string, value json.RawMessage) { out = append(out, alias{name, value}) }
-	for _, pair := range [][2]string{
-		{"group_type_mapping", "groupTypeMapping"},
-		{"minimal_flag_called_events", "minimalFlagCalledEvents"},
-	} {
-		snake, hasSnake := members[pair[0]]
-		camel, hasCamel := members[pair[1]]
-		switch {
-		case hasSnake && !hasCamel:
-			add(pair[1], snake)
-		case hasCamel && !hasSnake:
-			add(pair[0], camel)
-		case !hasSnake && pair[0] == "group_type_mapping":
-			add(pair[0], json.RawMessage("{}"))
-			add(pair[1], json.RawMessage("{}"))
-		}
-	}
-	if _, ok := members["cohorts"]; !ok {
-		add("cohorts", json.RawMessage("{}"))
-	}
-	return out
 }
 
 // strip recovers the entry from a value that splice made, byte for byte. Of any
