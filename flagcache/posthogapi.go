@@ -7,7 +7,7 @@ import (
 	"github.com/hogflags/hogflags/posthogapi"
 )
 
-// PostHog is an upstream that asks PostHog itself.
+// PostHog is an upstream that asks PostHog itself, or a relay in its place.
 func PostHog(client *posthogapi.Client) Upstream { return postHog{client} }
 
 type postHog struct{ client *posthogapi.Client }
@@ -17,7 +17,11 @@ func (p postHog) Fetch(ctx context.Context, etag string) (Answer, error) {
 	if err != nil {
 		return Answer{}, &UpstreamError{Cause: causeOfKind(err), RetryAfter: posthogapi.RetryAfter(err), Err: err}
 	}
-	return Answer{NotModified: d.NotModified, Body: d.Body, ETag: d.ETag}, nil
+	a := Answer{NotModified: d.NotModified, Body: d.Body, ETag: d.ETag}
+	if d.Streams {
+		a.Follow = p.client.FollowChanges
+	}
+	return a, nil
 }
 
 // causeOfKind tells what would meet every process from what may be this

@@ -17,9 +17,13 @@ type Upstream interface {
 
 // Answer is what upstream said.
 type Answer struct {
-	NotModified bool   // the etag that was sent is still current; nothing else is set
+	NotModified bool   // the etag that was sent is still current; neither Body nor ETag need be set
 	Body        []byte // the document, not changed after it was returned
 	ETag        string // its validator; empty if upstream sent none
+
+	// Follow, if not nil, reads upstream's stream of changes, calling changed soon
+	// after each change, until the stream or ctx ends.
+	Follow func(ctx context.Context, changed func()) error
 }
 
 // Cause is why upstream could not be read.

@@ -149,7 +149,8 @@ type Loader struct {
 
 // New starts a loader. It reads the file, if there is one, and does not wait
 // for upstream. ctx bounds this call only; its values reach Upstream. The one
-// goroutine it starts, and those of a coordinator, run until [Loader.Close].
+// goroutine it starts, a second one while it follows an upstream that tells of
+// changes, and those of a coordinator run until [Loader.Close].
 func New(ctx context.Context, cfg Config) (*Loader, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -17,6 +18,9 @@ type poller struct {
 	upstream flagcache.Upstream
 	pace     pace
 	kick     chan struct{} // holds one: somebody waits in next
+	changed  chan struct{} // holds one: upstream has said that there is something new
+	follows  sync.WaitGroup
+	follower atomic.Bool   // a stream is being read
 	ended    chan struct{} // closed when run has returned
 
 	mu                        sync.Mutex
@@ -35,12 +39,14 @@ func newPoller(upstream flagcache.Upstream, interval time.Duration) *poller {
 		upstream: upstream,
 		pace:     pace{interval: interval},
 		kick:     make(chan struct{}, 1),
+		changed:  make(chan struct{}, 1),
 		ended:    make(chan struct{}),
 	}
 }
 
 func (p *poller) run(ctx context.Context, to sink) error {
 	defer close(p.ended)
+	defer p.follows.Wait() // it ends with ctx
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var leaveAlone time.Time // until when upstream asked not to be asked
@@ -50,6 +56,10 @@ func (p *poller) run(ctx context.Context, to sink) error {
 		case <-ctx.Done():
 			return nil
 		case <-timer.C:
+		case <-p.changed:
+			if time.Now().Before(leaveAlone) {
+				continue
+			}
 		case <-p.kick:
 			if !p.wanted() {
 				continue // the poll that came first has served it
@@ -89,7 +99,11 @@ func (p *poller) ask(ctx context.Context, to sink) error {
 		p.count(&p.failed)
 		to.failed(err)
 		return err
-	case a.NotModified:
+	}
+	if a.Follow != nil {
+		p.follow(ctx, a.Follow)
+	}
+	if a.NotModified {
 		p.count(&p.notModified)
 		to.confirmed(cmp.Or(a.ETag, etag), FromUpstream, began)
 		return nil
@@ -102,6 +116,39 @@ func (p *poller) ask(ctx context.Context, to sink) error {
 	p.count(&p.full)
 	return nil
 }
+
+// follow reads a stream of changes beside polling, until it ends. What comes of
+// the next poll may begin another: a relay that has gone is not asked for one.
+func (p *poller) follow(ctx context.Context, read func(context.Context, func()) error) {
+	if !p.follower.CompareAndSwap(false, true) {
+		return
+	}
+	tell := func() {
+		select {
+		case p.changed <- struct{}{}:
+		default: // one is enough
+		}
+	}
+	p.follows.Go(func() {
+		began := time.Now()
+		_ = read(ctx, tell) // polling goes on, and says what is the matter
+		p.follower.Store(false)
+		if time.Since(began) < steadyStream {
+			return
+		}
+		// The relay may have restarted: come back soon, though not with all the
+		// others at once.
+		select {
+		case <-time.After(time.Duration(rand.Int64N(int64(2 * time.Second)))):
+			tell()
+		case <-ctx.Done():
+		}
+	})
+}
+
+// steadyStream is how long a stream has to last before its end is worth a poll:
+// a proxy may cut each of them.
+const steadyStream = 30 * time.Second
 
 func (p *poller) count(n *uint64) {
 	p.mu.Lock()

@@ -97,6 +97,10 @@ type Definitions struct {
 	// NotModified says that the document that belongs to the ETag sent is
 	// still the current one.
 	NotModified bool
+
+	// Streams says that the host is a relay that streams its changes: see
+	// [Client.FollowChanges].
+	Streams bool
 }
 
 // Definitions asks for the definitions. With an etag the request is
@@ -172,11 +176,14 @@ func (c *Client) get(ctx context.Context, path, key, etag string) (Definitions, 
 	}
 	defer func() { _ = resp.Body.Close() }()
 
+	streams := resp.Header.Get(changesHeader) == changesPath
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		return c.document(resp, key)
+		d, err := c.document(resp, key)
+		d.Streams = streams && err == nil
+		return d, err
 	case resp.StatusCode == http.StatusNotModified && etag != "":
-		d := Definitions{ETag: etag, NotModified: true}
+		d := Definitions{ETag: etag, NotModified: true, Streams: streams}
 		if newer := resp.Header.Get("ETag"); newer != "" {
 			d.ETag = newer
 		}

@@ -125,6 +125,9 @@ func (r *Relay) stream(w http.ResponseWriter, req *http.Request, p *project, see
 	}
 }
 
+// Streams is how many subscribers there are now.
+func (r *Relay) Streams() int64 { return r.streams.Load() }
+
 // awaitRevision is the document to answer from for who was told of a revision,
 // perhaps by another replica: it waits for one that this replica has not seen
 // yet.
