@@ -11,7 +11,7 @@ import (
 	"github.com/hogflags/hogflags/loader"
 )
 
-// Admin is the handler of /livez, /readyz and /status alone.
+// Admin is the handler of /livez, /readyz, /status and /refresh alone.
 func (r *Relay) Admin() http.Handler { return r.admin }
 
 func (r *Relay) serveAdmin(w http.ResponseWriter, req *http.Request) {
@@ -24,6 +24,9 @@ func (r *Relay) serveAdmin(w http.ResponseWriter, req *http.Request) {
 func (r *Relay) serveAdminPath(w http.ResponseWriter, req *http.Request) bool {
 	var serve func(http.ResponseWriter, *http.Request)
 	switch req.URL.Path {
+	case refreshPath:
+		r.refresh(w, req, r.current.Load())
+		return true
 	case "/livez":
 		serve = func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "alive\n") }
 	case "/readyz":

@@ -34,6 +34,11 @@ type Config struct {
 	// X-Forwarded-Proto. Others are taken to be the client themselves.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 
+	// OperatorKeys are for POST /refresh, each as "sha256:<hex>";
+	// OperatorKeysFrom has more of them, one a line. With none, nobody may.
+	OperatorKeys     []string `yaml:"operator_keys"`
+	OperatorKeysFrom Source   `yaml:"operator_keys_from"`
+
 	Limits   Limits    `yaml:"limits"`
 	Projects []Project `yaml:"projects"`
 }
@@ -163,6 +168,14 @@ func (c Config) complete() (Config, error) {
 	}
 	if _, _, err := net.SplitHostPort(c.Admin); c.Admin != "" && err != nil {
 		return c, fmt.Errorf("admin: %w", err)
+	}
+	for _, key := range c.OperatorKeys {
+		if _, err := parseKeyHash(key); err != nil {
+			return c, fmt.Errorf("operator_keys: %w", err)
+		}
+	}
+	if err := c.OperatorKeysFrom.check(); err != nil {
+		return c, fmt.Errorf("operator_keys_from: %w", err)
 	}
 	if err := c.Limits.check(); err != nil {
 		return c, fmt.Errorf("limits: %w", err)

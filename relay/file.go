@@ -111,6 +111,9 @@ type print struct {
 // to read them is surer than to compare times.
 func (r *Relay) prints(path string) []print {
 	paths := []string{path}
+	if f := r.current.Load().cfg.OperatorKeysFrom.File; f != "" {
+		paths = append(paths, f)
+	}
 	for _, p := range r.current.Load().projects {
 		if f := p.RelayKeysFrom.File; f != "" {
 			paths = append(paths, f)

@@ -80,10 +80,10 @@ func TestClientPollsWithoutStream(t *testing.T) {
 		polls.Add(1)
 		return transport.RoundTrip(req)
 	}))
+	first := revisionOf(t, r)
 	if err := up.SetActive("on", false); err != nil {
 		t.Fatal(err)
 	}
-	first := revisionOf(t, r)
 	r.await(t, "the relay has the change", "/livez", func(answer) bool { return revisionOf(t, r) != first })
 	if err := c.ReloadFeatureFlags(t.Context()); err != nil {
 		t.Fatal(err)

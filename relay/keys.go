@@ -45,21 +45,22 @@ type keyring []keyHash
 
 // newKeyring takes keys of the config, and those of a file or a variable: one a
 // line, as hashes or in clear; # begins a comment.
-func newKeyring(p *Project) (keyring, error) {
+// name is what the config calls them.
+func newKeyring(name string, hashes []string, from Source) (keyring, error) {
 	var ring keyring
-	for _, text := range p.RelayKeys {
+	for _, text := range hashes {
 		h, err := parseKeyHash(text)
 		if err != nil {
-			return nil, fmt.Errorf("relay_keys: %w", err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		ring = append(ring, h)
 	}
-	if !p.RelayKeysFrom.set() {
+	if !from.set() {
 		return ring, nil
 	}
-	text, err := p.RelayKeysFrom.read()
+	text, err := from.read()
 	if err != nil {
-		return nil, fmt.Errorf("relay_keys_from: %w", err)
+		return nil, fmt.Errorf("%s_from: %w", name, err)
 	}
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
@@ -70,7 +71,7 @@ func newKeyring(p *Project) (keyring, error) {
 		case strings.HasPrefix(line, hashPrefix):
 			h, err := parseKeyHash(line)
 			if err != nil {
-				return nil, fmt.Errorf("relay_keys_from: %w", err)
+				return nil, fmt.Errorf("%s_from: %w", name, err)
 			}
 			ring = append(ring, h)
 		default:
@@ -78,7 +79,7 @@ func newKeyring(p *Project) (keyring, error) {
 		}
 	}
 	if len(ring) == 0 {
-		return nil, fmt.Errorf("relay_keys_from: %s has no key", p.RelayKeysFrom)
+		return nil, fmt.Errorf("%s_from: %s has no key", name, from)
 	}
 	return ring, nil
 }

@@ -16,7 +16,9 @@ type registry struct {
 	byToken  map[string]*project
 	byName   map[string]*project // by hostname
 	trusted  []netip.Prefix
-	open     bool // a project's definitions can be read without a key
+
+	operators keyring // who may have definitions refreshed
+	open      bool    // a project's definitions can be read without a key
 }
 
 // project is one project as it is served.

@@ -120,11 +120,15 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 		kept[p.feed.of] = p.feed
 		remotes[p.Token] = p.remote
 	}
+	operators, err := newKeyring("operator_keys", cfg.OperatorKeys, cfg.OperatorKeysFrom)
+	if err != nil {
+		return err
+	}
 	var fresh []*feed
 	projects := make([]*project, 0, len(cfg.Projects))
 	for _, of := range cfg.Projects {
 		p := &project{Project: of}
-		if p.keys, err = newKeyring(&of); err == nil {
+		if p.keys, err = newKeyring("relay_keys", of.RelayKeys, of.RelayKeysFrom); err == nil {
 			p.remote, err = newRemote(&of, remotes[of.Token], r.deps)
 		}
 		if p.feed = kept[of.supply()]; p.feed == nil && err == nil {
@@ -142,6 +146,7 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 		projects = append(projects, p)
 	}
 	next := newRegistry(cfg, projects)
+	next.operators = operators
 	r.limits.set(cfg.Limits)
 	r.current.Store(next)
 	r.retire(former, next)

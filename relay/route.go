@@ -39,6 +39,8 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	switch endpoint(path) {
+	case refreshPath:
+		r.refresh(w, req, s)
 	case changesPath:
 		r.changes(w, req, s)
 	case "/flags/definitions", "/api/feature_flag/local_evaluation":

@@ -21,6 +21,7 @@ type grammar struct {
 	Generate    generateCmd    `cmd:"" help:"Write a Go package with the flags' keys, variants and payloads as types."`
 	Sync        syncCmd        `cmd:"" help:"Fetch the definitions once and store them for a fleet."`
 	Serve       serveCmd       `cmd:"" help:"Serve definitions to SDKs of any language, as one of a fleet."`
+	Refresh     refreshCmd     `cmd:"" help:"Have a relay ask PostHog for definitions now."`
 	Status      statusCmd      `cmd:"" help:"Show what a fleet's store holds, and who leads."`
 	Pin         pinCmd         `cmd:"" help:"Have a fleet serve earlier definitions until unpin."`
 	Unpin       unpinCmd       `cmd:"" help:"Have a fleet serve the latest definitions again."`
@@ -133,6 +134,7 @@ var examples = map[string]string{
 	"generate":    "--definitions flags.json --package flags --out flags/flags.go",
 	"sync":        "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
 	"serve":       "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
+	"refresh":     "https://flags.example.com --key-file operator.key",
 	"status":      "--cache redis://localhost:6379 --project-token phc_…",
 	"pin":         "previous --by ada --why 'checkout is broken' --cache redis://localhost:6379 --project-token phc_…",
 	"unpin":       "--by ada --why fixed --cache redis://localhost:6379 --project-token phc_…",

@@ -29,6 +29,7 @@ type serveCmd struct {
 	SecretKeyFile string        `env:"POSTHOG_SECRET_KEY_FILE" placeholder:"FILE" help:"The secret key, in a file that is read again at each poll."`
 	RelayKey      string        `env:"HOGFLAGS_RELAY_KEY" placeholder:"KEY" help:"What clients present as their secret key. Needed but on loopback; better in the environment or a file."`
 	RelayKeysFile string        `env:"HOGFLAGS_RELAY_KEYS_FILE" placeholder:"FILE" help:"Relay keys, one a line, in clear or as hogflags relay-key prints their hashes."`
+	OperatorKeys  string        `name:"operator-keys-file" env:"HOGFLAGS_OPERATOR_KEYS_FILE" placeholder:"FILE" help:"Keys for hogflags refresh, as of --relay-keys-file."`
 	PollInterval  time.Duration `env:"HOGFLAGS_POLL_INTERVAL" placeholder:"TIME" help:"Between polls of PostHog by the whole fleet. Default: 30s."`
 	ReadOnly      bool          `env:"HOGFLAGS_READ_ONLY" help:"Serve what is stored; never ask PostHog for definitions, or lead."`
 	LastKnownGood string        `env:"HOGFLAGS_LAST_KNOWN_GOOD" placeholder:"FILE" help:"Where to keep the last good definitions, for a start while all else is down."`
@@ -146,6 +147,9 @@ func (c *serveCmd) configuration() (cfg relay.Config, err error) {
 			return cfg, err
 		}
 		cfg.Projects = []relay.Project{p}
+	}
+	if c.OperatorKeys != "" {
+		cfg.OperatorKeysFrom = relay.Source{File: c.OperatorKeys}
 	}
 	cfg.Listen = cmp.Or(c.Listen, cfg.Listen)
 	cfg.Admin = cmp.Or(c.Admin, cfg.Admin)
