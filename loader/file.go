@@ -2,6 +2,7 @@ package loader
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,12 +10,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/hogflags/hogflags/flagdef"
+	"github.com/hogflags/hogflags/internal/atomicfile"
 )
 
 // lastKnownGood is a file that holds one document:
@@ -114,47 +114,13 @@ func (f lastKnownGood) read() (document, error) {
 	return f.decode(data)
 }
 
-// write replaces the file in one step: whoever reads it, also after a crash,
-// finds the old document or the new one, whole. Only the owner may read it.
-func (f lastKnownGood) write(doc document) (err error) {
+// write replaces the file in one step. Only the owner may read it.
+func (f lastKnownGood) write(doc document) error {
 	data, err := f.encode(doc)
 	if err != nil {
 		return err
 	}
-	folder := filepath.Dir(f.path)
-	temp, err := os.CreateTemp(folder, "."+filepath.Base(f.path)+".*") // with mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = temp.Close()
-			_ = os.Remove(temp.Name())
-		}
-	}()
-	if _, err = temp.Write(data); err != nil {
-		return err
-	}
-	if err = temp.Sync(); err != nil {
-		return err
-	}
-	if err = temp.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(temp.Name(), f.path); err != nil {
-		return err
-	}
-	return syncFolder(folder)
-}
-
-// syncFolder makes a rename survive a crash of the machine.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synced there
-	}
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return atomicfile.Write(ctx, f.path, data)
 }

@@ -40,7 +40,7 @@ func (f *folder) mayWrite(ctx context.Context) flagcache.Finding {
 	if err == nil {
 		defer unlock()
 		probe := f.path("probe")
-		err = writer{f, ctx}.replace(probe, nil)
+		err = writer{f, ctx}.write(probe, nil)
 		_ = os.Remove(probe)
 	}
 	if err != nil {

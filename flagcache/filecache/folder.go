@@ -4,16 +4,14 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
 
 	"github.com/hogflags/hogflags/flagcache/internal/ledgerstore"
 	"github.com/hogflags/hogflags/flagdef"
+	"github.com/hogflags/hogflags/internal/atomicfile"
 )
 
 // folder is the [ledgerstore.Medium] of one scope. Its files are
@@ -116,13 +114,13 @@ func (w writer) Commit(record []byte, documents map[flagdef.Revision][]byte, kee
 	for rev, body := range documents {
 		_, err := w.Size(rev)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = w.replace(w.documentPath(rev), body)
+			err = w.write(w.documentPath(rev), body)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := w.replace(w.path("record"), record); err != nil {
+	if err := w.write(w.path("record"), record); err != nil {
 		return err
 	}
 	if len(documents) > 0 {
@@ -138,62 +136,11 @@ func (w writer) SetAside(rev flagdef.Revision) (string, error) {
 		path = w.documentPath(rev)
 	}
 	aside := path + ".damaged"
-	return aside, w.rename(path, aside)
+	return aside, atomicfile.Rename(w.ctx, path, aside)
 }
 
-// replace writes a file in one step: whoever reads it, also after a crash,
-// finds the old content or the new, whole. Only its user may read it.
-func (w writer) replace(path string, data []byte) (err error) {
-	temp, err := os.CreateTemp(w.dir, filepath.Base(path)+".*.tmp") // with mode 0600
-	if err != nil {
-		return explain(err)
-	}
-	defer func() {
-		if err != nil {
-			_ = temp.Close()
-			_ = os.Remove(temp.Name())
-		}
-	}()
-	if _, err = temp.Write(data); err != nil {
-		return err
-	}
-	if err = temp.Sync(); err != nil {
-		return err
-	}
-	if err = temp.Close(); err != nil {
-		return err
-	}
-	return w.rename(temp.Name(), path)
-}
-
-// rename makes the new name survive a crash of the machine, too. Windows does
-// not replace a file that somebody is just reading: it is tried again.
-func (w writer) rename(from, to string) error {
-	for {
-		err := os.Rename(from, to)
-		if err == nil {
-			return syncFolder(w.dir)
-		}
-		if runtime.GOOS != "windows" || !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-		select {
-		case <-w.ctx.Done():
-			return fmt.Errorf("%w: %w", err, w.ctx.Err())
-		case <-time.After(shortestWait):
-		}
-	}
-}
-
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synced there
-	}
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+func (w writer) write(path string, data []byte) error {
+	return explain(atomicfile.Write(w.ctx, path, data))
 }
 
 // sweep removes documents that nothing names, and what killed writers left. What
