@@ -17,15 +17,21 @@ const patience = 30 * time.Second
 const slowest = 1 << 10
 
 // patient cuts off clients that read or write too slowly.
-type patient struct{ http.Handler }
+type patient struct {
+	http.Handler
+	patience time.Duration
+}
 
 // ServeHTTP serves with a deadline for each step.
 func (p patient) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	control := http.NewResponseController(w)
 	if req.Body != nil && req.Body != http.NoBody {
-		req.Body = &patientBody{ReadCloser: req.Body, control: control, begun: time.Now()}
+		body := &patientBody{ReadCloser: req.Body, control: control, patience: p.patience, begun: time.Now()}
+		body.extend()
+		defer body.end()
+		req.Body = body
 	}
-	pw := &patientWriter{ResponseWriter: w, control: control}
+	pw := &patientWriter{ResponseWriter: w, control: control, patience: p.patience}
 	pw.extend()
 	p.Handler.ServeHTTP(pw, req)
 	pw.extend() // what is buffered is still to be sent
@@ -33,24 +39,39 @@ func (p patient) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 type patientBody struct {
 	io.ReadCloser
-	control *http.ResponseController
-	begun   time.Time
-	read    int64
+	control  *http.ResponseController
+	patience time.Duration
+	begun    time.Time
+	read     int64
+	whole    bool
+}
+
+func (b *patientBody) extend() {
+	_ = b.control.SetReadDeadline(time.Now().Add(b.patience)) // not supported: there is none
+}
+
+// end is for what the handler left: the server reads on before it sends the
+// answer, for which time has to remain.
+func (b *patientBody) end() {
+	if !b.whole {
+		_ = b.control.SetReadDeadline(time.Now().Add(b.patience / 3))
+	}
 }
 
 var errSlow = errors.New("the body arrives too slowly")
 
 func (b *patientBody) Read(p []byte) (int, error) {
 	now := time.Now()
-	if taken := now.Sub(b.begun); taken > patience && float64(b.read) < taken.Seconds()*slowest {
+	if taken := now.Sub(b.begun); taken > b.patience && float64(b.read) < taken.Seconds()*slowest {
 		return 0, errSlow
 	}
-	_ = b.control.SetReadDeadline(now.Add(patience)) // not supported: there is none
+	b.extend()
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
-	if err != nil {
+	if err == io.EOF {
 		// The server goes on reading, to see the client leave: for that there is
 		// no deadline.
+		b.whole = true
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
@@ -58,10 +79,11 @@ func (b *patientBody) Read(p []byte) (int, error) {
 
 type patientWriter struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	control  *http.ResponseController
+	patience time.Duration
 }
 
-func (w *patientWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(patience)) }
+func (w *patientWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) }
 
 // Unwrap is for http.ResponseController.
 func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

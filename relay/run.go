@@ -44,7 +44,7 @@ func (r *Relay) Listen(ctx context.Context) (clients, admin net.Listener, err er
 // nil. It closes the listeners; admin may be nil. It may be called once.
 func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 	cfg := r.current.Load().cfg
-	servers := []*http.Server{r.server(patient{r})}
+	servers := []*http.Server{r.server(patient{r, patience})}
 	listeners := []net.Listener{clients}
 	if cfg.TLS.Cert != "" {
 		certificate := certificates{files: cfg.TLS}
@@ -54,7 +54,7 @@ func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 		servers[0].TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
 	}
 	if admin != nil {
-		servers = append(servers, r.server(patient{r.admin}))
+		servers = append(servers, r.server(patient{r.admin, patience}))
 		listeners = append(listeners, admin)
 	}
 	ended := make(chan error, len(servers))
