@@ -66,7 +66,7 @@ func mayRead(w http.ResponseWriter, req *http.Request, s *registry, c *caller) b
 		return true
 	case c.project == nil && req.URL.Query().Get("token") != "":
 		badToken(w)
-	case c.project == nil && s.open && presented == "":
+	case c.project == nil && (s.open && presented == "" || s.anyHas(&c.key)):
 		unauthorized(w, "not_authenticated", detailNoToken)
 	case presented == "":
 		unauthorized(w, "not_authenticated", detailNoKey)

@@ -45,7 +45,8 @@ func ParseConfig(body []byte) (Config, error) {
 	case errors.Is(err, io.EOF):
 		return c, errors.New("it is empty")
 	case err != nil:
-		return c, errors.New(strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " "))
+		text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:")
+		return c, errors.New(strings.Join(strings.Fields(text), " "))
 	}
 	if err := dec.Decode(&struct{}{}); !errors.Is(err, io.EOF) {
 		return c, errors.New("it holds more than one document")

@@ -25,6 +25,7 @@ const key = "phs_relay_key"
 // running is a relay on a free port.
 type running struct {
 	url   string
+	ops   string // where health and status are, if that is elsewhere
 	relay *relay.Relay
 	logs  *syncBuffer
 	stop  func() error // what Run returned
@@ -88,7 +89,11 @@ func start(t *testing.T, up *posthogtest.Server, options ...option) *running {
 	go func() { done <- r.Run(ctx, l, admin) }()
 	stop := sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { _ = stop() })
-	return &running{url: "http://" + l.Addr().String(), relay: r, logs: logs, stop: stop}
+	started := &running{url: "http://" + l.Addr().String(), relay: r, logs: logs, stop: stop}
+	if admin != nil {
+		started.ops = "http://" + admin.Addr().String()
+	}
+	return started
 }
 
 // web speaks HTTP without keeping connections, undoing gzip or following.
@@ -105,6 +110,12 @@ type answer struct {
 func (r *running) ask(t *testing.T, method, path string, header ...string) answer {
 	t.Helper()
 	return r.send(t, method, path, "", header...)
+}
+
+// admin is ask where health and status are.
+func (r *running) admin(t *testing.T, method, path string) answer {
+	t.Helper()
+	return (&running{url: r.ops}).ask(t, method, path)
 }
 
 // send is ask with a body.

@@ -57,7 +57,7 @@ type caller struct {
 
 // call finds the project and the key of a request. The token, which comes first,
 // may be empty; a token that no project has finds none. Without one it is the
-// project of the relay key, of the hostname, or the only one.
+// project of the hostname, the only one, or that of the relay key.
 func (s *registry) call(req *http.Request, token string) caller {
 	var c caller
 	presented := bearer(req.Header.Get("Authorization"))
@@ -67,16 +67,20 @@ func (s *registry) call(req *http.Request, token string) caller {
 	switch {
 	case token != "":
 		c.project = s.byToken[token]
-	case presented != "":
+	case s.byName[hostname(req)] != nil:
+		c.project = s.byName[hostname(req)]
+	case len(s.projects) == 1:
+		c.project = s.projects[0]
+	default:
+		of := 0
 		for _, p := range s.projects {
 			if p.keys.has(&c.key) {
 				c.project = p
+				of++
 			}
 		}
-	}
-	if c.project == nil && token == "" {
-		if c.project = s.byName[hostname(req)]; c.project == nil && len(s.projects) == 1 {
-			c.project = s.projects[0]
+		if of > 1 {
+			c.project = nil
 		}
 	}
 	c.keyed = presented != "" && c.project != nil && c.project.keys.has(&c.key)

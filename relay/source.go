@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Source is where a secret is found: in a variable of the environment or in a
@@ -22,6 +24,29 @@ type Source struct {
 }
 
 const maxSecretBytes = 64 << 10
+
+// UnmarshalYAML takes a place, and no secret: whose beginning the library's own
+// error would show.
+func (s *Source) UnmarshalYAML(node *yaml.Node) error {
+	wrong := fmt.Errorf("line %d: a secret is not to be in this file: say where it is, as {env: NAME} or {file: PATH}", node.Line)
+	if node.Kind != yaml.MappingNode {
+		return wrong
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name, value := node.Content[i], node.Content[i+1]
+		switch {
+		case value.Kind != yaml.ScalarNode:
+			return wrong
+		case name.Value == "env":
+			s.Env = value.Value
+		case name.Value == "file":
+			s.File = value.Value
+		default:
+			return wrong
+		}
+	}
+	return nil
+}
 
 func (s Source) set() bool { return s != Source{} }
 

@@ -22,6 +22,9 @@ type grammar struct {
 	Sync        syncCmd        `cmd:"" help:"Fetch the definitions once and store them for a fleet."`
 	Serve       serveCmd       `cmd:"" help:"Serve definitions to SDKs of any language, as one of a fleet."`
 	Refresh     refreshCmd     `cmd:"" help:"Have a relay ask PostHog for definitions now."`
+	RelayKey    relayKeyCmd    `cmd:"" help:"Make a relay key, and the hash of it for a configuration."`
+	Health      healthCmd      `cmd:"" help:"Ask a relay whether it runs."`
+	Ready       readyCmd       `cmd:"" help:"Ask a relay whether it has definitions."`
 	Status      statusCmd      `cmd:"" help:"Show what a fleet's store holds, and who leads."`
 	Pin         pinCmd         `cmd:"" help:"Have a fleet serve earlier definitions until unpin."`
 	Unpin       unpinCmd       `cmd:"" help:"Have a fleet serve the latest definitions again."`
@@ -135,6 +138,9 @@ var examples = map[string]string{
 	"sync":        "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
 	"serve":       "--cache redis://localhost:6379 --project-token phc_… --secret-key phs_…",
 	"refresh":     "https://flags.example.com --key-file operator.key",
+	"relay-key":   "",
+	"health":      "--url http://127.0.0.1:8080",
+	"ready":       "--url http://127.0.0.1:8080",
 	"status":      "--cache redis://localhost:6379 --project-token phc_…",
 	"pin":         "previous --by ada --why 'checkout is broken' --cache redis://localhost:6379 --project-token phc_…",
 	"unpin":       "--by ada --why fixed --cache redis://localhost:6379 --project-token phc_…",
