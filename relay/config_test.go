@@ -49,29 +49,29 @@ func TestExampleConfig(t *testing.T) {
 func TestConfigSaysWhatIsWrong(t *testing.T) {
 	const head = "projects:\n- token: phc_a\n  secret_key: {env: X}\n"
 	for text, want := range map[string]string{
-		"":                                                "it is empty",
-		"projects: []":                                    "no project",
-		"listen: x\nlisten: y":                            "already defined",
-		"unknown: 1":                                      "line 1: field unknown not found",
-		head + "  tokn: x":                                "line 4: field tokn not found",
-		head + "---\nlisten: x":                           "more than one document",
-		head + "listen: nowhere":                          "listen: address nowhere",
-		head + "admin: nowhere":                           "admin: address nowhere",
-		head + "tls: {cert: x}":                           "cert and key go together",
-		head + "limits: {body_bytes: -1}":                 "limits: a number of bytes is negative",
-		head + "limits: {per_key: {burst: 1}}":            "a burst needs per_second",
-		head + "  poll_interval: 10":                      "line 4: cannot unmarshal",
-		head + "  poll_interval: soon":                    "line 4",
-		head + "  remote: perhaps":                        `remote is "perhaps": want inconclusive, never or always`,
-		head + "  hostnames: ['http://x']":                "hostnames",
-		head + "  host: ftp://x":                          "neither http nor https",
-		head + "  assets_host: ftp://x":                   "assets_host",
-		head + "  relay_keys: [phs_in_clear]":             "relay_keys: a key is to be given by its hash",
+		"":                                                  "it is empty",
+		"projects: []":                                      "no project",
+		"listen: x\nlisten: y":                              "already defined",
+		"unknown: 1":                                        "line 1: field unknown not found",
+		head + "  tokn: x":                                  "line 4: field tokn not found",
+		head + "---\nlisten: x":                             "more than one document",
+		head + "listen: nowhere":                            "listen: address nowhere",
+		head + "admin: nowhere":                             "admin: address nowhere",
+		head + "tls: {cert: x}":                             "cert and key go together",
+		head + "limits: {body_bytes: -1}":                   "limits: a number of bytes is negative",
+		head + "limits: {per_key: {burst: 1}}":              "a burst needs per_second",
+		head + "  poll_interval: 10":                        "line 4: cannot unmarshal",
+		head + "  poll_interval: soon":                      "line 4",
+		head + "  remote: perhaps":                          `remote is "perhaps": want inconclusive, never or always`,
+		head + "  hostnames: ['http://x']":                  "hostnames",
+		head + "  host: ftp://x":                            "neither http nor https",
+		head + "  assets_host: ftp://x":                     "assets_host",
+		head + "  relay_keys: [phs_in_clear]":               "relay_keys: a key is to be given by its hash",
 		head + "  cache: 'memory:'\n  cache_from: {env: X}": "exclude each other",
-		head + "  read_only: true":                        "read_only needs a cache",
-		head + "  time_zone: Nowhere":                     "time_zone",
-		head + "trusted_proxies: [10.0.0.0]":              "no '/'",
-		head + "- token: phc_a\n  secret_key: {env: X}":   "its token is also that of",
+		head + "  read_only: true":                          "read_only needs a cache",
+		head + "  time_zone: Nowhere":                       "time_zone",
+		head + "trusted_proxies: [10.0.0.0]":                "no '/'",
+		head + "- token: phc_a\n  secret_key: {env: X}":     "its token is also that of",
 		head + "- token: phc_b\n  name: …phc_a\n  secret_key: {env: X}\n":                   "two projects are called",
 		head + "- token: phc_b\n  secret_key: {env: X}\n  host: https://eu.i.posthog.com\n": "give both hostnames",
 		"projects:\n- secret_key: {env: X}":                                                 "ProjectToken is empty",
@@ -147,9 +147,8 @@ func TestSchema(t *testing.T) {
 		{relay.Rate{}, defs["rate"]}, {relay.Limits{}, limits},
 	} {
 		var want, got []string
-		fields := reflect.TypeOf(test.of)
-		for i := range fields.NumField() {
-			if name := fields.Field(i).Tag.Get("yaml"); name != "-" {
+		for field := range reflect.TypeOf(test.of).Fields() {
+			if name := field.Tag.Get("yaml"); name != "-" {
 				want = append(want, name)
 			}
 		}

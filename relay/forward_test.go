@@ -318,6 +318,7 @@ func TestUpgrade(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("%v %v, want 101", resp, err)
 	}
+	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.WriteString(conn, "hello\n")
 	if line, err := in.ReadString('\n'); err != nil || line != "echo hello\n" {
 		t.Errorf("read %q, %v", line, err)

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,7 +76,7 @@ func TestTricklingSenderIsCutOff(t *testing.T) {
 		patience:   short,
 		begun:      time.Now().Add(-time.Hour),
 	}
-	if _, err := body.Read(make([]byte, 1)); err != errSlow {
+	if _, err := body.Read(make([]byte, 1)); !errors.Is(err, errSlow) {
 		t.Errorf("read: %v, want errSlow", err)
 	}
 	body.begun = time.Now()

@@ -53,6 +53,10 @@ func TestReloadDropsNothing(t *testing.T) {
 	if got := up.Count(posthogtest.Full); got != full {
 		t.Errorf("%d documents fetched anew, want the feed to go on", got-full)
 	}
+	cfg.Projects[0].RelayKeys = []string{relay.HashKey(key), relay.HashKey("phs_new")}
+	if err := r.relay.Reload(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
 	if a := r.ask(t, "GET", "/flags/definitions", "Authorization", "Bearer phs_new"); a.status != http.StatusOK {
 		t.Errorf("the new key: %d", a.status)
 	}
