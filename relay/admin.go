@@ -11,7 +11,7 @@ import (
 	"github.com/hogflags/hogflags/loader"
 )
 
-// Admin is the handler of /livez, /readyz, /status and /refresh alone.
+// Admin is the handler of /livez, /readyz, /status, /metrics and /refresh alone.
 func (r *Relay) Admin() http.Handler { return r.admin }
 
 func (r *Relay) serveAdmin(w http.ResponseWriter, req *http.Request) {
@@ -33,6 +33,8 @@ func (r *Relay) serveAdminPath(w http.ResponseWriter, req *http.Request) bool {
 		serve = r.readyz
 	case "/status":
 		serve = r.status
+	case "/metrics":
+		serve = r.metrics.handler.ServeHTTP
 	default:
 		return false
 	}

@@ -23,7 +23,7 @@ type Config struct {
 	// loopback address.
 	Listen string `yaml:"listen"`
 
-	// Admin is the address for /livez, /readyz and /status. Empty: they are
+	// Admin is the address for /livez, /readyz, /status and /metrics. Empty: they are
 	// served on Listen.
 	Admin string `yaml:"admin"`
 

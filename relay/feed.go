@@ -58,6 +58,7 @@ type feed struct {
 	fleet  *flagcache.Fleet // nil: it asks PostHog by itself
 	store  Store            // nil likewise
 	served atomic.Pointer[document]
+	counts counts
 	ended  chan struct{} // closed when nothing new will be served
 }
 

@@ -108,6 +108,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	if len(out.open) > 0 && p.Remote != RemoteNever {
 		p.remote.complete(req, s, a, &out)
 	}
+	p.feed.counts.add(&out)
 	cors(w, req)
 	w.Header().Set(answeredHeader, out.by())
 	writeBody(w, http.StatusOK, out.encode(a.shape))

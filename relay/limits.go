@@ -12,6 +12,8 @@ import (
 
 // limits bound how often an address and a key may ask.
 type limits struct {
+	shedAddresses, shedKeys atomic.Uint64
+
 	addresses atomic.Pointer[table[netip.Prefix]] // nil: no limit
 	keys      atomic.Pointer[table[keyHash]]
 }
@@ -41,12 +43,20 @@ func (l *limits) allowAddress(ip netip.Addr) bool {
 		bits = 64 // what one client has of its own
 	}
 	network, _ := ip.Prefix(bits) // the zero Prefix for no address: one limit for all of them
-	return t.allow(network)
+	if t.allow(network) {
+		return true
+	}
+	l.shedAddresses.Add(1)
+	return false
 }
 
 func (l *limits) allowKey(h *keyHash) bool {
 	t := l.keys.Load()
-	return t == nil || t.allow(*h)
+	if t == nil || t.allow(*h) {
+		return true
+	}
+	l.shedKeys.Add(1)
+	return false
 }
 
 // maxTracked bounds each of the two generations of a table.

@@ -111,6 +111,7 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 		a.spell(p.Token)
 		p.remote.complete(req, s, &a.ask, &out)
 	}
+	p.feed.counts.add(&out)
 	w.Header().Set(answeredHeader, out.by())
 	if key != "" {
 		status, body := out.appendSingle(make([]byte, 0, 512), key, d)

@@ -37,7 +37,10 @@ type Relay struct {
 	leaving  chan struct{} // closed when streams are to end
 	leave    func()
 	streams  atomic.Int64
-	current  atomic.Pointer[registry]
+	metrics  *metrics
+
+	shedStreams atomic.Uint64
+	current     atomic.Pointer[registry]
 
 	mu     sync.Mutex // held while the registry is replaced
 	closed bool
@@ -62,6 +65,7 @@ func New(ctx context.Context, cfg Config, opts Options) (*Relay, error) {
 		r.deps.transport = newTransport()
 	}
 	r.admin = http.HandlerFunc(r.serveAdmin)
+	r.metrics = newMetrics(r)
 	r.current.Store(&registry{})
 	if err := r.apply(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("make relay: %w", err)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ServeHTTP answers a request.
-func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+// serve answers a request.
+func (r *Relay) serve(w http.ResponseWriter, req *http.Request) {
 	s := r.current.Load()
 	path := req.URL.Path
 	switch {

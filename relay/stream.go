@@ -77,6 +77,9 @@ func (r *Relay) stream(w http.ResponseWriter, req *http.Request, p *project, see
 	d := p.feed.document()
 	if n := r.streams.Add(1); n > maxStreams || d == nil || r.stopping.Load() {
 		r.streams.Add(-1)
+		if n > maxStreams {
+			r.shedStreams.Add(1)
+		}
 		w.Header().Set("Retry-After", "1")
 		writeText(w, http.StatusServiceUnavailable, textUnavailable)
 		return

@@ -24,7 +24,7 @@ const lookAtConfig = 5 * time.Second
 type serveCmd struct {
 	Config        string `env:"HOGFLAGS_CONFIG" placeholder:"FILE" help:"A file of configuration, for several projects. The options of a project then go there."`
 	Listen        string `env:"HOGFLAGS_LISTEN" placeholder:"ADDR" help:"Where to listen. Port 0 takes a free one. Default: 127.0.0.1:8080."`
-	Admin         string `env:"HOGFLAGS_ADMIN" placeholder:"ADDR" help:"Where to serve /livez, /readyz and /status. Default: where it listens."`
+	Admin         string `env:"HOGFLAGS_ADMIN" placeholder:"ADDR" help:"Where to serve /livez, /readyz, /status and /metrics. Default: where it listens."`
 	cache         `embed:""`
 	SecretKeyFile string        `env:"POSTHOG_SECRET_KEY_FILE" placeholder:"FILE" help:"The secret key, in a file that is read again at each poll."`
 	RelayKey      string        `env:"HOGFLAGS_RELAY_KEY" placeholder:"KEY" help:"What clients present as their secret key. Needed but on loopback; better in the environment or a file."`
