@@ -69,6 +69,8 @@ type Client struct {
 	contexts  []string
 	now       func() time.Time // nil: time.Now
 
+	freshness freshness
+
 	sink     events.Sink      // nil: there is none
 	reporter *events.Reporter // nil: nothing is reported
 	observer Observer         // nil: nobody is told
@@ -92,6 +94,7 @@ func New(ctx context.Context, cfg Config) (*Client, error) {
 
 func newClient(ctx context.Context, cfg Config) (*Client, error) {
 	c := &Client{
+		freshness: freshness{turn: make(chan struct{}, 1)},
 		project:   cfg.ProjectToken,
 		keeps:     cfg.KeepDefinitions,
 		localOnly: cfg.OnlyEvaluateLocally,
