@@ -174,9 +174,7 @@ func (a *ask) readFields() error {
 	} {
 		raw, err := a.field(f.names...)
 		if err == nil && raw != nil {
-			dec := json.NewDecoder(bytes.NewReader(raw))
-			dec.UseNumber() // 1.0 is not 1
-			err = dec.Decode(f.into)
+			err = decodeField(raw, f.into)
 		}
 		if err != nil {
 			return err
@@ -218,6 +216,18 @@ func (a *ask) readFields() error {
 		a.onlyPostHog("flag_keys")
 	}
 	return nil
+}
+
+// decodeField decodes a value of which numbers keep their written form: 1.0 is
+// not 1.
+func decodeField(raw json.RawMessage, into any) error {
+	switch into.(type) {
+	case *string, *[]string, *json.RawMessage: // a decoder is dear
+		return json.Unmarshal(raw, into)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	return dec.Decode(into)
 }
 
 // readRuntime finds out for which runtime the flags are.

@@ -83,7 +83,8 @@ func newTransport() *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
-		DisableCompression:    true, // what passes through stays as it is
+		ResponseHeaderTimeout: time.Minute, // a stream has sent its head by then
+		DisableCompression:    true,        // what passes through stays as it is
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,6 +38,7 @@ type serveCmd struct {
 	Timezone      string        `env:"HOGFLAGS_TIMEZONE" placeholder:"ZONE" help:"The project's time zone, as Europe/Berlin."`
 	Server        bool          `env:"HOGFLAGS_SERVER" help:"All who ask are servers: answer requests for all flags here."`
 	Remote        relay.Remote  `env:"HOGFLAGS_REMOTE" placeholder:"WHEN" help:"When PostHog evaluates flags: inconclusive, never or always. Default: inconclusive."`
+	Log           string        `env:"HOGFLAGS_LOG" enum:"text,json" default:"text" help:"The form of the logs: ${enum}. Default: ${default}."`
 	Check         bool          `help:"Say whether the configuration can be used, and end."`
 }
 
@@ -69,19 +72,40 @@ func defaultStore(log *slog.Logger) string {
 	return "sqlite:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
 }
 
+// logger writes to standard error.
+func (c *serveCmd) logger(std console) *slog.Logger {
+	var h slog.Handler = slog.NewTextHandler(std.err, nil)
+	if c.Log == "json" {
+		h = slog.NewJSONHandler(std.err, nil)
+	}
+	return slog.New(h)
+}
+
+// keyInArguments reports whether a key was given where every user of the host
+// can see it.
+func keyInArguments(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		name, _, _ := strings.Cut(arg, "=")
+		return name == "--secret-key" || name == "--relay-key"
+	})
+}
+
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, std console) error {
 	cfg, err := c.configuration()
 	if err != nil {
 		return badInput("", "%w", err)
 	}
-	logger := slog.New(slog.NewTextHandler(std.err, nil))
+	logger := c.logger(std)
 	if c.Check {
 		if err := cfg.Check(); err != nil {
 			return badInput("", "%w", err)
 		}
 		_, err := fmt.Fprintf(std.out, "hogflags: the configuration of %d projects can be used\n", len(cfg.Projects))
 		return err
+	}
+	if keyInArguments(os.Args) {
+		logger.Warn("a key is in the arguments, where every user of this host can see it: give it in the environment or a file")
 	}
 	if c.Config == "" && c.Cache == "" {
 		cfg.Projects[0].Cache = defaultStore(logger)
