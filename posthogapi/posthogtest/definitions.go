@@ -3,6 +3,7 @@ package posthogtest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -25,23 +26,35 @@ type compiled struct {
 	set        *rules.Set // nil when the body is no definitions document
 	groupTypes []string
 	minimal    bool
+	continuity []string // flags that keep what they were before a person was identified
 }
 
-func newDocument(body []byte) document {
+func newDocument(body []byte, unlisted []json.RawMessage) document {
 	sum := sha256.Sum256(body)
 	return document{
 		body:     body,
 		hash:     hex.EncodeToString(sum[:8]),
-		compiled: sync.OnceValue(func() compiled { return compile(body) }),
+		compiled: sync.OnceValue(func() compiled { return compile(body, unlisted) }),
 	}
 }
 
-func compile(body []byte) compiled {
+func compile(body []byte, unlisted []json.RawMessage) compiled {
+	if len(unlisted) > 0 {
+		all, err := withFlags(body, func(flags []json.RawMessage) ([]json.RawMessage, error) {
+			return append(flags, unlisted...), nil
+		})
+		if err != nil {
+			return compiled{}
+		}
+		body = all
+	}
 	defs, err := flagdef.Parse(body)
 	if err != nil {
 		return compiled{}
 	}
+	continuity := takeContinuity(defs)
 	return compiled{
+		continuity: continuity,
 		set:        rules.Compile(defs, rules.Options{}),
 		groupTypes: slices.Collect(maps.Values(defs.GroupTypes)),
 		minimal:    defs.MinimalFlagCalledEvents,
@@ -55,6 +68,13 @@ func (s *Server) route(req *http.Request) reply {
 		return s.definitions(req)
 	case "/flags":
 		return s.flags(req)
+	case "/batch", "/capture", "/e", "/i/v0/e":
+		switch req.Method {
+		case http.MethodPost:
+			return capture(req)
+		case http.MethodOptions:
+			return reply{status: http.StatusNoContent}
+		}
 	}
 	if key, ok := remoteConfigKey(req.URL.Path); ok {
 		return s.remoteConfig(req, key)

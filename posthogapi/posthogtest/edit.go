@@ -11,10 +11,9 @@ import (
 // those that are no definitions document, POST /flags answers 500. The server
 // keeps body: do not change it afterwards.
 func (s *Server) SetDefinitions(body []byte) {
-	doc := newDocument(body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.document = doc
+	s.document = newDocument(body, s.unlisted)
 }
 
 // Definitions returns the document that is being served. Do not change it.
@@ -79,30 +78,49 @@ func (s *Server) RemoveFlag(key string) error {
 	})
 }
 
+// AddUnlistedFlag adds a flag that POST /flags answers for and the definitions
+// leave out, as PostHog leaves out those of surveys. It stays until the server
+// is closed.
+func (s *Server) AddUnlistedFlag(flag []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unlisted = append(slices.Clone(s.unlisted), flag)
+	s.document = newDocument(s.document.body, s.unlisted)
+}
+
 func (s *Server) editFlags(edit func([]json.RawMessage) ([]json.RawMessage, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var members map[string]json.RawMessage
-	var flags []json.RawMessage
-	if err := json.Unmarshal(s.document.body, &members); err != nil {
-		return fmt.Errorf("edit definitions: %w", err)
-	}
-	if err := json.Unmarshal(members["flags"], &flags); err != nil {
-		return fmt.Errorf("edit definitions: read flags: %w", err)
-	}
-	flags, err := edit(flags)
+	body, err := withFlags(s.document.body, edit)
 	if err != nil {
 		return err
 	}
+	s.document = newDocument(body, s.unlisted)
+	return nil
+}
+
+// withFlags is a document with other flags.
+func withFlags(document []byte, edit func([]json.RawMessage) ([]json.RawMessage, error)) ([]byte, error) {
+	var members map[string]json.RawMessage
+	var flags []json.RawMessage
+	if err := json.Unmarshal(document, &members); err != nil {
+		return nil, fmt.Errorf("edit definitions: %w", err)
+	}
+	if err := json.Unmarshal(members["flags"], &flags); err != nil {
+		return nil, fmt.Errorf("edit definitions: read flags: %w", err)
+	}
+	flags, err := edit(flags)
+	if err != nil {
+		return nil, err
+	}
 	if members["flags"], err = json.Marshal(flags); err != nil {
-		return fmt.Errorf("edit definitions: %w", err)
+		return nil, fmt.Errorf("edit definitions: %w", err)
 	}
 	body, err := json.Marshal(members)
 	if err != nil {
-		return fmt.Errorf("edit definitions: %w", err)
+		return nil, fmt.Errorf("edit definitions: %w", err)
 	}
-	s.document = newDocument(body)
-	return nil
+	return body, nil
 }
 
 func findFlag(flags []json.RawMessage, key string) (int, map[string]any, error) {

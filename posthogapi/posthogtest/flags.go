@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ type flagsRequest struct {
 	FlagKeysLong      []string                  `json:"flag_keys_to_evaluate"`
 	EvaluationContext []string                  `json:"evaluation_contexts"`
 	Runtime           string                    `json:"evaluation_runtime"`
+	Anonymous         string                    `json:"$anon_distinct_id"`
 }
 
 // SetPerson stores properties of a person, as PostHog has them from earlier
@@ -63,7 +65,8 @@ func (s *Server) flags(req *http.Request) reply {
 	default:
 		return reply{status: http.StatusMethodNotAllowed, header: http.Header{"Allow": {allow}}}
 	}
-	if v := req.URL.Query().Get("v"); v != "" && v != "2" {
+	// Servers that do not know version 4 answer it as version 2, and so does this.
+	if v := req.URL.Query().Get("v"); v != "" && v != "2" && v != "4" {
 		return textReply(http.StatusBadRequest, "This fake PostHog speaks version 2 of /flags only.")
 	}
 	body, err := decodeFlags(req)
@@ -83,6 +86,7 @@ func (s *Server) flags(req *http.Request) reply {
 	}
 	s.mu.Lock()
 	subject.PersonProperties = merge(s.persons[subject.DistinctID], subject.PersonProperties)
+	former := s.formerLocked(subject.DistinctID, body.Anonymous)
 	s.mu.Unlock()
 	if doc.set == nil {
 		return textReply(http.StatusInternalServerError, "Failed to parse flag configuration data")
@@ -90,7 +94,9 @@ func (s *Server) flags(req *http.Request) reply {
 	wanted := slices.Concat(body.FlagKeys, body.FlagKeysLong)
 	resp := flagswire.New(req, subject.Now)
 	resp.Minimal = doc.minimal
-	for _, a := range doc.set.EvaluateAll(nil, &subject) {
+	answers := doc.set.EvaluateAll(nil, &subject)
+	doc.keep(answers, subject, former)
+	for _, a := range answers {
 		if len(wanted) == 0 || slices.Contains(wanted, a.Key()) {
 			resp.Add(a)
 		}
@@ -111,12 +117,15 @@ func merge(stored, given map[string]any) map[string]any {
 func decodeFlags(req *http.Request) (flagsRequest, error) {
 	var in flagsRequest
 	r := io.Reader(req.Body)
-	if strings.EqualFold(req.Header.Get("Content-Encoding"), "gzip") || req.URL.Query().Get("compression") == "gzip" {
+	switch compression := req.URL.Query().Get("compression"); {
+	case compression == "gzip", compression == "gzip-js", strings.EqualFold(req.Header.Get("Content-Encoding"), "gzip"):
 		z, err := gzip.NewReader(r)
 		if err != nil {
 			return in, err
 		}
 		r = z
+	case compression == "base64": // posthog-js sends a form
+		r = base64.NewDecoder(base64.StdEncoding, strings.NewReader(req.PostFormValue("data")))
 	}
 	raw, err := io.ReadAll(io.LimitReader(r, maxFlagsBody+1))
 	if err != nil {

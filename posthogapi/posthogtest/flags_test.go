@@ -3,7 +3,9 @@ package posthogtest_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +107,7 @@ func TestFlagsRequests(t *testing.T) {
 		{"what is not given is not there", "/flags?v=2", `{"token":"phc_posthogtest","distinct_id":"u","groups":{"company":"acme"},"flag_keys":["company","beta"]}`, nil, map[string]bool{"company": false, "beta": false}},
 		{"gzip", "/flags?v=2", zipped.String(), []string{"Content-Encoding", "gzip"}, map[string]bool{"company": false}},
 		{"gzip, named in the query", "/flags?v=2&compression=gzip", zipped.String(), nil, map[string]bool{"company": false}},
+		{"base64 in a form", "/flags?v=2&compression=base64", "data=" + url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(`{"token":"phc_posthogtest","distinct_id":"u","flag_keys":["company"]}`))), []string{"Content-Type", "application/x-www-form-urlencoded"}, map[string]bool{"company": false}},
 		{"client runtime", "/flags?v=2", `{"token":"phc_posthogtest","distinct_id":"u","evaluation_runtime":"client","flag_keys":["phone","beta"]}`, nil, map[string]bool{"phone": true, "beta": false}},
 		{"unknown runtime", "/flags?v=2", `{"token":"phc_posthogtest","distinct_id":"u","evaluation_runtime":"all","flag_keys":["phone","beta"]}`, nil, map[string]bool{"beta": false}},
 	}

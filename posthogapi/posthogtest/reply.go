@@ -103,6 +103,7 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 func (r reply) write(w http.ResponseWriter, req *http.Request, truncate bool) {
 	h := w.Header()
 	maps.Copy(h, r.header)
+	allowOrigin(h, req)
 	body := r.body
 	if len(body) > 0 {
 		h.Set("Content-Type", r.contentType)

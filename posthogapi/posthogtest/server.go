@@ -1,6 +1,7 @@
 // Package posthogtest is a fake PostHog for tests and demonstrations: the
-// definitions endpoint with its validators, status codes and error bodies, and
-// POST /flags answered by package rules. It can be told to fail in every way in
+// definitions endpoint with its validators, status codes and error bodies, POST
+// /flags answered by package rules, and endpoints that take events, for programs
+// and for pages in browsers. It can be told to fail in every way in
 // which the real one, or what stands before it, does.
 //
 // It is one project with one secret key and one personal key, and the persons of
@@ -10,6 +11,7 @@ package posthogtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +57,8 @@ type Server struct {
 	failure  *Failure
 	requests []Request
 	persons  map[string]map[string]any // distinct id -> stored properties
+	former   map[string]string         // distinct id -> that of before it was identified
+	unlisted []json.RawMessage         // flags that the definitions leave out
 }
 
 // New starts a server on a free port and closes it when the test ends.
@@ -111,7 +115,7 @@ func start(cfg Config, l net.Listener, url string) *Server {
 		transport: &http.Transport{},
 		served:    make(chan struct{}),
 		keys:      cfg,
-		document:  newDocument(cfg.Definitions),
+		document:  newDocument(cfg.Definitions, nil),
 	}
 	s.http.Handler = http.HandlerFunc(s.serve)
 	s.http.ErrorLog = log.New(io.Discard, "", 0)
