@@ -58,6 +58,10 @@ edge: ## Build the evaluator for the edge, edge/dist/*.wasm, and test it in Node
 	bash edge/build.sh
 	cd edge/test && npm ci && npm test
 
+.PHONY: interop
+interop: ## Run PostHog's SDKs, a browser and OpenFeature's providers against hogflags (needs npm, Python, Redis, Chromium)
+	bash interop/run.sh
+
 .PHONY: bench
 bench: ## Measure beside posthog-go; writes bench/results.json and docs/performance.md
 	cd bench && go run . -out results.json -table ../docs/performance.md
