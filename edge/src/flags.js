@@ -1,6 +1,7 @@
 // POST /flags, answered as PostHog would, where that is certain.
 
 import { exact } from "./json.js";
+import { mayBeBot, runtimeOf } from "./runtime.js";
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -26,6 +27,7 @@ export function answerFlags(flags, url, headers, text, { projectToken, server, i
   if (!/^(application\/json|text\/plain)\b|^$/.test(headers.get("Content-Type") ?? "") || headers.has("Content-Encoding")) {
     throw new NotHere("its body is compressed or not JSON");
   }
+  if (mayBeBot(headers)) throw new NotHere("PostHog may take it for a crawler's");
   const body = exact(text);
   if (body === undefined) throw new NotHere("its body is not a JSON object");
   for (const name of Object.keys(body.plain)) {
@@ -50,10 +52,9 @@ export function answerFlags(flags, url, headers, text, { projectToken, server, i
   if (request.$anon_distinct_id !== undefined && catalog.flags.some((flag) => flag.active && flag.continuity)) {
     throw new NotHere("it tells who the person was before, for a flag with experience continuity");
   }
-  let runtime = request.evaluation_runtime;
-  if (runtime !== "server" && runtime !== "client") {
-    // PostHog looks at who asks.
-    if (runtime !== undefined || asked.some((flag) => flag.active && flag.runtime !== "")) throw new NotHere("it does not say for which runtime");
+  let runtime = request.evaluation_runtime ?? runtimeOf(headers);
+  if (!["server", "client", "unknown"].includes(runtime) || request.evaluation_runtime === "unknown") {
+    if (catalog.flags.some((flag) => flag.active && flag.runtime !== "")) throw new NotHere("it is not certain for which runtime it is");
     runtime = "unknown";
   }
   const contexts = request.evaluation_contexts;

@@ -130,7 +130,6 @@ class Flags {
     this.#handle = handle;
     this.#catalog = Object.freeze(catalog);
     catalog.flags.forEach((flag, i) => {
-      // As in the evaluator, the last of two flags with one key counts.
       this.#numbers.set(flag.key, i);
     });
   }
@@ -185,12 +184,14 @@ class Flags {
   #question(subject, options, flags) {
     const runtime = runtimes[options.runtime ?? "server"];
     if (runtime === undefined) throw new TypeError(`@hogflags/edge: runtime is ${JSON.stringify(options.runtime)}; want "server", "client" or "unknown"`);
+    const now = Number(options.now ?? Date.now());
+    if (!Number.isFinite(now)) throw new TypeError("@hogflags/edge: now is not a time");
     const { complete, contexts } = options;
     return {
       flags,
       frame: complete === undefined && contexts === undefined ? "" : JSON.stringify({ complete, contexts }),
       subject: typeof subject === "string" || subject instanceof Uint8Array ? subject : subjectText(subject),
-      now: Number(options.now ?? Date.now()),
+      now,
       runtime,
     };
   }

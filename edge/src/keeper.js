@@ -5,12 +5,15 @@ import { Evaluator } from "./index.js";
 
 const soon = 30; // seconds; older than this, KV is read again while the request is answered
 const late = 10; // times that; older than this, the request waits for it
+const patience = 2_000; // ms; how long it waits if there is something to answer from
+const again = 1_000; // ms; between two tries that fail
 
 export class Keeper {
   #module;
   #evaluator;
   #current = null; // { flags, head }
   #readAt = -Infinity;
+  #failedAt = -Infinity;
   #reading = null;
   #complaint = "";
 
@@ -35,10 +38,14 @@ export class Keeper {
    */
   async ready(config, context) {
     if (this.#evaluator.broken) this.#renew();
-    const age = Date.now() - this.#readAt;
+    const now = Date.now();
+    const age = now - this.#readAt;
     const due = 1000 * (config.refreshSeconds ?? soon);
-    if (this.#current === null || age > late * due) await this.#read(config);
-    else if (age > due) context.waitUntil(this.#read(config));
+    if (now - this.#failedAt < again || (this.#current !== null && age <= due)) return;
+    const read = this.#read(config);
+    if (this.#current === null) await read;
+    else if (age > late * due) await Promise.race([read, new Promise((resolve) => setTimeout(resolve, patience))]);
+    context.waitUntil(read);
   }
 
   #renew() {
@@ -53,7 +60,8 @@ export class Keeper {
         this.#complaint = "";
       },
       (error) => {
-        // Once per cause: the next request is a second away.
+        this.#failedAt = Date.now();
+        // Once per cause: the next try is a second away.
         if (this.#complaint !== error.message) console.error(`@hogflags/edge: ${error.message}`);
         this.#complaint = error.message;
       },

@@ -54,6 +54,17 @@ test("all flags, and those named", () => {
   assert.deepEqual(flags.catalog.flags.find((f) => f.key === "child").needs, ["beta"]);
 });
 
+test("flags that share a key are undecided, and the others are themselves", () => {
+  const flag = (id, key, on) => ({ id, key, active: on, filters: { groups: [{}] } });
+  const flags = new Evaluator(module).load({ flags: [flag(1, "twin", true), flag(2, "a", true), flag(3, "twin", false), flag(4, "b", false), flag(5, "c", true)] });
+  assert.deepEqual(flags.keys, ["twin", "a", "b", "c"]);
+  assert.deepEqual(flags.evaluateAll({ distinctId: "u" }).map((a) => [a.key, a.value]), [["twin", null], ["a", true], ["b", false], ["c", true]]);
+  for (const [key, id, value] of [["twin", 1, null], ["a", 2, true], ["b", 4, false], ["c", 5, true]]) {
+    const answer = flags.evaluate(key, { distinctId: "u" });
+    assert.deepEqual([answer.key, answer.id, answer.value], [key, id, value]);
+  }
+});
+
 test("JSON keeps how a number is written", () => {
   const flags = new Evaluator(module).load({ flags: [{ key: "n", active: true, filters: { groups: [{ properties: [{ key: "v", type: "person", operator: "exact", value: "1.0" }] }] } }] });
   assert.equal(flags.evaluate("n", '{"distinct_id":"u","person_properties":{"v":1.0}}').value, true);
@@ -74,6 +85,7 @@ test("bad input is one clear error, and nothing breaks", () => {
     [() => flags.evaluate("beta", { distinctId: 1.5 }), /distinct_id: want a string/],
     [() => flags.evaluate("beta", { distinctId: "u", personProperties: "x" }), /person_properties: want an object/],
     [() => flags.evaluate("beta", { distinctId: "u" }, { complete: ["persons"] }), /neither "person" nor/],
+    [() => flags.evaluate("beta", { distinctId: "u" }, { now: new Date("soon") }), /not a time/],
     [() => flags.evaluate("beta", { distinctId: "u" }, { runtime: "moon" }), /want "server", "client"/],
     [() => flags.evaluate("beta", `{"distinct_id":"u","person_properties":{"deep":${"[".repeat(20000)}${"]".repeat(20000)}}}`), /read subject/],
   ]) {

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 
 import { Response } from "miniflare";
+import { PostHog as Client } from "posthog-node";
 
 import { decode, encode } from "../src/entry.js";
 import { project } from "./project.mjs";
@@ -54,7 +55,7 @@ async function fleet(bindings = {}) {
   const write = () => worker.scheduled({ cron: "* * * * *" });
   const post = (path, body, headers = {}) =>
     runtime.dispatchFetch(`https://edge.test${path}`, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body), headers });
-  return { posthog, kv, write, post };
+  return { posthog, kv, write, post, url: String(await runtime.ready) };
 }
 
 const person = { plan: "pro", email: "ann@example.com", country: "DE", seats: 5 };
@@ -116,8 +117,10 @@ test("an older observation is not put over a newer", async () => {
 
 test("/flags is answered as PostHog would, and nothing is requested", async () => {
   const { posthog, write, post } = await fleet();
-  assert.equal((await post("/flags?v=2", request({ flag_keys_to_evaluate: ["gated"] }))).status, 503, "before there are definitions");
+  const named_ = request({ flag_keys_to_evaluate: ["gated"] });
+  assert.equal((await post("/flags?v=2", named_)).status, 503, "before there are definitions");
   await write();
+  while ((await post("/flags?v=2", named_)).status === 503) await new Promise((resolve) => setTimeout(resolve, 100));
   const asked = posthog.requests.length;
   const named = await post("/flags/?v=2", request({ flag_keys_to_evaluate: ["gated"] }), { "X-Request-Id": "7B3E0000-0000-4000-8000-000000000001", Origin: "https://shop.test" });
   assert.equal(named.status, 200);
@@ -158,6 +161,8 @@ test("/flags is answered as PostHog would, and nothing is requested", async () =
     assert.equal(refused.status, 503);
     assert.match((await refused.json()).detail, why);
   }
+  const crawler = await post("/flags?v=2", request({ flag_keys_to_evaluate: ["gated"] }), { "User-Agent": "Googlebot/2.1" });
+  assert.match((await crawler.json()).detail, /crawler/);
   assert.equal((await post("/flags?v=2", "x".repeat(2 << 20))).status, 413);
   assert.equal((await post("/batch", "{}")).status, 404);
   assert.equal(posthog.requests.length, asked, "no request while serving");
@@ -251,6 +256,34 @@ test("what hogflags sync publishes is what the Workers read, and the other way r
   await write();
   const next = await kv.getWithMetadata(KEY);
   assert.ok(next.metadata.epoch > metadata.epoch);
+});
+
+test("posthog-node asks a Worker instead of PostHog, and gets PostHog's answer", async () => {
+  const { posthog, write, url } = await fleet();
+  await write();
+  const asked = posthog.requests.length;
+  const client = new Client(TOKEN, { host: url, sendFeatureFlagEvent: false, flushInterval: 1e9 });
+  const value = (plan) => client.getFeatureFlag("gated", "user-1", { personProperties: { plan }, sendFeatureFlagEvents: false });
+  assert.equal(await value("pro"), true);
+  assert.equal(await value("free"), false);
+  assert.equal(await client.getFeatureFlagPayload("gated", "user-1", undefined, { personProperties: { plan: "pro" } }).then(JSON.stringify), '{"size":1}');
+  assert.equal(posthog.requests.length, asked, "no request while serving");
+  await client.shutdown(100);
+});
+
+test("it is PostHog who decides for which runtime a request is", async () => {
+  const { posthog, write, post } = await fleet();
+  posthog.document = JSON.stringify({ flags: ["server", "client", "all"].map((runtime, i) => ({ id: i, key: runtime, active: true, evaluation_runtime: runtime, filters: { groups: [{}] } })) });
+  await write();
+  const keys = async (more, headers) => {
+    const answer = await (await post("/flags?v=2", { token: TOKEN, distinct_id: "u", flag_keys_to_evaluate: ["server", "client", "all"], ...more }, headers)).json();
+    return answer.flags === undefined ? answer.detail : Object.keys(answer.flags).join();
+  };
+  assert.equal(await keys({}, { "User-Agent": "posthog-go/1.23.1" }), "server,all");
+  assert.equal(await keys({}, { "User-Agent": "Mozilla/5.0" }), "client,all");
+  assert.equal(await keys({ evaluation_runtime: "client" }, { "User-Agent": "posthog-go/1.23.1" }), "client,all");
+  assert.match(await keys({}, { "User-Agent": "posthog-rust/1.0" }), /not certain for which runtime/);
+  assert.match(await keys({ evaluation_runtime: "all" }), /not certain for which runtime/);
 });
 
 test("OFREP, single and bulk", async () => {

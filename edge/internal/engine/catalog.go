@@ -20,26 +20,32 @@ type catalogFlag struct {
 	Needs      []string `json:"needs"`      // keys of the flags that its filters name
 }
 
-// catalogOf describes a document. A flag that cannot be used may be anything.
-func catalogOf(defs *flagdef.Definitions) []byte {
-	c := catalog{Flags: make([]catalogFlag, len(defs.Flags)), Minimal: defs.MinimalFlagCalledEvents}
+// catalogOf describes the flags with these keys. Of those that share a key, which
+// cannot be used, all that is true of one is said. A flag that cannot be used may be
+// anything.
+func catalogOf(defs *flagdef.Definitions, keys []string) []byte {
+	c := catalog{Flags: make([]catalogFlag, len(keys)), Minimal: defs.MinimalFlagCalledEvents}
+	at := make(map[string]int, len(keys))
+	for i, key := range keys {
+		at[key] = i
+		c.Flags[i] = catalogFlag{Key: key, Needs: []string{}}
+	}
 	for i := range defs.Flags {
 		f := &defs.Flags[i]
-		runtime := f.Runtime
-		if runtime == "all" {
-			runtime = ""
+		entry := &c.Flags[at[f.Key]]
+		entry.Active = entry.Active || f.Active || f.Problem != nil
+		entry.Continuity = entry.Continuity || f.Continuity || f.Problem != nil
+		if f.Runtime != "" && f.Runtime != "all" {
+			entry.Runtime = f.Runtime
 		}
-		c.Flags[i] = catalogFlag{
-			Key: f.Key, Active: f.Active || f.Problem != nil, Continuity: f.Continuity || f.Problem != nil,
-			Runtime: runtime, Needs: needs(f),
-		}
+		entry.Needs = needs(entry.Needs, f)
 	}
 	text, _ := json.Marshal(c) // nothing in it refuses to be marshalled
 	return text
 }
 
-func needs(f *flagdef.Flag) []string {
-	keys := []string{}
+// needs adds the keys of the flags that a flag's filters name.
+func needs(keys []string, f *flagdef.Flag) []string {
 	for i := range f.Conditions {
 		for j := range f.Conditions[i].Filters {
 			if filter := &f.Conditions[i].Filters[j]; filter.Type == "flag" && !slices.Contains(keys, filter.Key) {

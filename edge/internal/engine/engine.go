@@ -50,8 +50,9 @@ func Load(document []byte, zone string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{rules: rules.Compile(defs, opts), catalog: catalogOf(defs), next: 1}
+	s := &Set{rules: rules.Compile(defs, opts), next: 1}
 	s.keys = s.rules.Keys()
+	s.catalog = catalogOf(defs, s.keys)
 	s.known = make([][]form, len(s.keys))
 	return s, nil
 }
