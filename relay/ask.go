@@ -154,8 +154,9 @@ func (a *ask) field(names ...string) (json.RawMessage, error) {
 }
 
 func (a *ask) readFields() error {
-	var id, anonymous, device, disabled any
-	var cookieless json.RawMessage
+	var id, anonymous, device any
+	var disabled, geoIP *bool
+	var timezone, address, runtime, cookieless *string
 	for _, f := range []struct {
 		into  any
 		names []string
@@ -171,6 +172,11 @@ func (a *ask) readFields() error {
 		{&a.subject.GroupProperties, []string{"group_properties", "$group_properties"}},
 		{&disabled, []string{"disable_flags"}},
 		{&cookieless, []string{"cookieless_hash_extra"}},
+		// These decide nothing here, but PostHog refuses what they must not be.
+		{&geoIP, []string{"geoip_disable"}},
+		{&timezone, []string{"timezone"}},
+		{&address, []string{"ip_address"}},
+		{&runtime, []string{"evaluation_runtime"}},
 	} {
 		raw, err := a.field(f.names...)
 		if err == nil && raw != nil {
@@ -206,7 +212,7 @@ func (a *ask) readFields() error {
 	}
 	a.subject.DistinctID = a.distinctID
 	switch {
-	case disabled != nil && disabled != false:
+	case disabled != nil && *disabled:
 		a.onlyPostHog("disable_flags")
 	case cookieless != nil || a.distinctID == "$posthog_cookieless":
 		a.onlyPostHog("cookieless")
@@ -214,6 +220,13 @@ func (a *ask) readFields() error {
 		a.onlyPostHog("override_flags_definitions")
 	case a.keys != nil && len(a.keys) == 0:
 		a.onlyPostHog("flag_keys")
+	case slices.Contains(a.subject.Contexts, ""):
+		a.onlyPostHog("evaluation_contexts") // which may have been null
+	}
+	for _, properties := range a.subject.GroupProperties {
+		if properties == nil {
+			a.onlyPostHog("group_properties")
+		}
 	}
 	return nil
 }
@@ -222,7 +235,7 @@ func (a *ask) readFields() error {
 // not 1.
 func decodeField(raw json.RawMessage, into any) error {
 	switch into.(type) {
-	case *string, *[]string, *json.RawMessage: // a decoder is dear
+	case *string, **string, **bool, *[]string: // a decoder is dear
 		return json.Unmarshal(raw, into)
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,9 @@ type feed struct {
 	fleet  *flagcache.Fleet // nil: it asks PostHog by itself
 	store  Store            // nil likewise
 	served atomic.Pointer[document]
+
+	adopting sync.Mutex // held from looking at what the loader has to serving it
+
 	counts counts
 	ended  chan struct{} // closed when nothing new will be served
 }
@@ -152,15 +156,22 @@ func (e *StoreError) Error() string { return e.Err.Error() }
 // Unwrap is the store's error.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// adopt makes what the loader holds the document that is served. It is called
-// before the feed is shared, and by the loader between two of its changes.
+// adopt makes what the loader holds the document that is served. The loader calls
+// it between two of its changes; when the feed starts, a change may come while it
+// looks.
 func (f *feed) adopt() {
+	f.adopting.Lock()
+	defer f.adopting.Unlock()
 	d, ok := f.loader.Definitions()
 	if !ok {
 		return
 	}
+	set := f.loader.Rules()
+	if again, _ := f.loader.Definitions(); again.Revision != d.Revision {
+		return // the rules may be either's: who is told of the change comes next
+	}
 	if now := f.served.Load(); now == nil || now.revision != d.Revision {
-		next := newDocument(d, f.loader.Rules())
+		next := newDocument(d, set)
 		if now != nil {
 			next.former = append(now.former[max(0, len(now.former)-maxFormer):len(now.former):len(now.former)], now.revisionText)
 		}

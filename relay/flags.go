@@ -52,7 +52,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 		writeText(w, http.StatusRequestEntityTooLarge, errTooLarge.Error())
 		return
 	case !ok:
-		return // the client has gone, or was too slow
+		panic(http.ErrAbortHandler) // the client has gone, or was too slow: there is nobody to answer
 	case unclear.certain || s.neverRemote():
 		cors(w, req)
 		writeText(w, http.StatusBadRequest, unclear.Error())
