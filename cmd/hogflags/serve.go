@@ -101,7 +101,7 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 		if err := cfg.Check(); err != nil {
 			return badInput("", "%w", err)
 		}
-		_, err := fmt.Fprintf(std.out, "hogflags: the configuration of %d projects can be used\n", len(cfg.Projects))
+		_, err := fmt.Fprintf(std.out, "hogflags: the configuration can be used; projects: %d\n", len(cfg.Projects))
 		return err
 	}
 	if keyInArguments(os.Args) {
