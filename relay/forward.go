@@ -9,11 +9,33 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
 // answeredHeader says who made an answer: local, merged or upstream.
 const answeredHeader = "X-Hogflags-Answered"
+
+// hopsHeader counts the relays that a request has come through: one that was
+// told to be its own PostHog would ask itself for ever.
+const (
+	hopsHeader = "X-Hogflags-Hops"
+	maxHops    = 4
+)
+
+func hops(h http.Header) int {
+	n, _ := strconv.Atoi(h.Get(hopsHeader)) // anything else is no relay's
+	return max(0, n)
+}
+
+// looping answers a request that has come through too many relays.
+func looping(w http.ResponseWriter, req *http.Request) bool {
+	if hops(req.Header) < maxHops {
+		return false
+	}
+	writeText(w, http.StatusLoopDetected, "The request has come through too many relays: is one of them its own host?")
+	return true
+}
 
 // proxy streams requests to a project's PostHog.
 type proxy struct {
@@ -101,6 +123,9 @@ func tokenInPath(req *http.Request) string {
 
 // pass sends a request on and its answer back.
 func (x *proxy) pass(w http.ResponseWriter, req *http.Request, s *registry, c *caller) {
+	if looping(w, req) {
+		return
+	}
 	p := passage{trusted: s.trusted, to: x.api, keep: true}
 	if strings.HasPrefix(req.URL.Path, "/static/") || strings.HasPrefix(req.URL.Path, "/array/") {
 		p.to = x.assets
@@ -144,6 +169,7 @@ func rewrite(r *httputil.ProxyRequest) {
 			}
 		}
 	}
+	r.Out.Header.Set(hopsHeader, strconv.Itoa(hops(r.In.Header)+1))
 	switch {
 	case p.bearer != "":
 		r.Out.Header.Set("Authorization", "Bearer "+p.bearer)

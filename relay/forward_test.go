@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -322,6 +323,35 @@ func TestUpgrade(t *testing.T) {
 	_, _ = io.WriteString(conn, "hello\n")
 	if line, err := in.ReadString('\n'); err != nil || line != "echo hello\n" {
 		t.Errorf("read %q, %v", line, err)
+	}
+}
+
+// A relay that was told to be its own PostHog does not ask itself for ever.
+func TestLoop(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := "http://" + l.Addr().String()
+	cfg := config(&posthogtest.Server{URL: self})
+	r, err := relay.New(t.Context(), cfg, relay.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx, l, nil) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	at := &running{url: self}
+	for path, want := range map[string]int{"/batch/": http.StatusLoopDetected, "/flags?v=2": http.StatusLoopDetected} {
+		if a := at.send(t, "POST", path, flagsBody("")); a.status != want {
+			t.Errorf("%s: %d %s, want %d", path, a.status, a.body, want)
+		}
 	}
 }
 

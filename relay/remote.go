@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hogflags/hogflags/posthogapi"
@@ -84,6 +85,9 @@ type remoteAnswer struct {
 
 // post sends the client's own request on, for the open flags alone.
 func (m *remote) post(in *http.Request, s *registry, a *ask, o *answer) (*remoteAnswer, error) {
+	if hops(in.Header) >= maxHops {
+		return nil, errors.New("the request has come through too many relays: is one of them its own host?")
+	}
 	fields := maps.Clone(a.fields)
 	delete(fields, "flag_keys")
 	keys := make([]string, len(o.open))
@@ -116,7 +120,7 @@ func (m *remote) post(in *http.Request, s *registry, a *ask, o *answer) (*remote
 // carried are the headers by which PostHog evaluates: who the client is and
 // where it is.
 func carried(in *http.Request, s *registry, requestID string) http.Header {
-	out := &http.Request{Header: http.Header{"X-Request-Id": {requestID}, "User-Agent": {""}}}
+	out := &http.Request{Header: http.Header{"X-Request-Id": {requestID}, "User-Agent": {""}, hopsHeader: {strconv.Itoa(hops(in.Header) + 1)}}}
 	for _, name := range []string{"User-Agent", "Origin", "Referer", "Sec-Fetch-Mode", "Sec-Fetch-Site"} {
 		if v, ok := in.Header[name]; ok {
 			out.Header[name] = v
