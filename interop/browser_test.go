@@ -12,8 +12,9 @@ import (
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
-// browse opens a page of clients/ in Chromium, from an origin of its own.
-func browse[T any](t *testing.T, page string, task any) T {
+// browse opens a page of clients/ in Chromium, from an origin of its own. The page
+// may say that it has seen the first answers.
+func browse[T any](t *testing.T, page string, task any, seen func()) T {
 	t.Helper()
 	client(t, "browser.mjs")
 	chromium, err := exec.LookPath("chromium")
@@ -23,6 +24,7 @@ func browse[T any](t *testing.T, page string, task any) T {
 	mux := http.NewServeMux()
 	mux.Handle("/node_modules/", http.FileServer(http.Dir(".")))
 	mux.Handle("/", http.FileServer(http.Dir("clients")))
+	mux.HandleFunc("/seen", func(http.ResponseWriter, *http.Request) { seen() })
 	pages := httptest.NewServer(mux)
 	t.Cleanup(pages.Close)
 	return run[T](t, "browser.mjs", map[string]any{"chromium": chromium, "page": pages.URL + "/" + page, "task": task})
@@ -64,7 +66,7 @@ func TestPostHogJS(t *testing.T) {
 	task := map[string]any{"token": posthogtest.ProjectToken, "anonymous": "visitor-2", "identified": "ada", "event": "bread bought"}
 	see := func(posthog *posthogtest.Server, host string) visit {
 		task["host"] = host
-		v := browse[visit](t, "posthog-js.html", task)
+		v := browse[visit](t, "posthog-js.html", task, nil)
 		if v.Error != "" {
 			t.Fatal(v.Error)
 		}

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,11 +37,11 @@ var openfeatureAnswers = map[string]resolution{
 }
 
 // OpenFeature's providers for servers, and for pages in a browser, understand
-// what the relay answers.
+// what the relay answers. The one in a page follows its stream of events.
 func TestOFREP(t *testing.T) {
 	client(t, "ofrep-server.mjs")
 	posthog := project(t)
-	relay := serve(t, posthog.URL)
+	relay := serve(t, posthog.URL, "--poll-interval=1s")
 	warm := sdkTask{Host: relay, Token: posthogtest.ProjectToken, SecretKey: relayKey}
 	run[sdkOutcome](t, "posthog-node.mjs", warm) // waits until there are definitions
 	task := map[string]any{"host": relay, "key": relayKey, "context": openfeatureContext, "flags": openfeatureFlags}
@@ -51,9 +52,15 @@ func TestOFREP(t *testing.T) {
 		}
 	})
 	t.Run("browser", func(t *testing.T) {
-		task["key"] = posthogtest.ProjectToken
-		got := browse[map[string]resolution](t, "ofrep-web.html", task)
-		if diff := cmp.Diff(got, openfeatureAnswers); diff != "" {
+		task["key"], task["follow"] = posthogtest.ProjectToken, "legacy-import"
+		got := browse[map[string]resolution](t, "ofrep-web.html", task, func() {
+			if err := posthog.SetActive("legacy-import", true); err != nil {
+				t.Error(err)
+			}
+		})
+		want := maps.Clone(openfeatureAnswers)
+		want["legacy-import, later"] = resolution{Value: true}
+		if diff := cmp.Diff(got, want); diff != "" {
 			t.Errorf("(-got +want):\n%s", diff)
 		}
 	})

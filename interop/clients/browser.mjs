@@ -11,7 +11,7 @@ try {
   await page.setUserAgent((await browser.userAgent()).replace("HeadlessChrome", "Chrome"));
   await page.evaluateOnNewDocument((given) => { globalThis.task = given; }, task);
   await page.goto(url);
-  await page.waitForFunction("globalThis.outcome !== undefined", { timeout: 45_000 });
+  await page.waitForFunction("globalThis.outcome !== undefined", { timeout: 75_000 });
   console.log(JSON.stringify(await page.evaluate("globalThis.outcome")));
 } finally {
   await browser.close();
