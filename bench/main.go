@@ -10,20 +10,40 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"time"
 )
 
 func main() {
 	out := flag.String("out", "", "write the results as JSON to this `file`")
 	table := flag.String("table", "", "replace the table between the markers in this Markdown `file`")
 	quick := flag.Bool("quick", false, "run everything once: checks that it works, measures nothing")
+	relay := flag.Bool("relay", false, "measure a relay under load instead, beside a bare net/http handler (Linux)")
 	flag.Parse()
+	if os.Getenv(bareVariable) != "" {
+		fmt.Fprintln(os.Stderr, "bench:", serveBare())
+		os.Exit(1)
+	}
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: unexpected argument %q; try: go run . -out results.json\n", flag.Arg(0))
 		os.Exit(2)
+	}
+	if *relay {
+		slices, rounds := 2*time.Second, 7
+		if *quick {
+			slices, rounds = 100*time.Millisecond, 1
+		}
+		text, err := relayLoad(context.Background(), slices, rounds)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		fmt.Print(text)
+		return
 	}
 	if err := run(*out, *table, *quick); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
