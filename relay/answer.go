@@ -69,9 +69,10 @@ func (o *answer) settle() {
 	})
 }
 
-func (o *answer) encode(s shape) []byte {
+// encode appends the body in a version to b.
+func (o *answer) encode(b []byte, s shape) []byte {
 	failed := o.failed()
-	b := make([]byte, 0, 256+320*(len(o.local)+len(failed))+400*len(o.remote))
+	b = slices.Grow(b, 256+320*(len(o.local)+len(failed))+400*len(o.remote))
 	b = append(b, `{"errorsWhileComputingFlags":`...)
 	b = strconv.AppendBool(b, o.errors || len(failed) > 0)
 	if s == shapeV1 {

@@ -104,14 +104,17 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	out := answer{requestID: flagswire.RequestID(req.Header), minimal: d.set.MinimalFlagCalledEvents(), errors: why != ""}
 	a.subject.Now = time.Now()
 	out.evaluatedAt = a.subject.Now
-	out.collect(a.evaluate(d))
+	memory := takeScratch()
+	defer memory.free()
+	out.collect(a.evaluate(d, memory))
 	if len(out.open) > 0 && p.Remote != RemoteNever {
 		p.remote.complete(req, s, a, &out)
 	}
 	p.feed.counts.add(&out)
 	cors(w, req)
 	w.Header().Set(answeredHeader, out.by())
-	writeBody(w, http.StatusOK, out.encode(a.shape))
+	memory.body = out.encode(memory.body[:0], a.shape)
+	writeBody(w, http.StatusOK, memory.body)
 }
 
 // undecidable says why a request is to go to PostHog whole; empty if it can be
@@ -136,9 +139,10 @@ func undecidable(a *ask, c *caller, d *document) string {
 }
 
 // evaluate answers from the definitions, for what was asked.
-func (a *ask) evaluate(d *document) []rules.Answer {
+func (a *ask) evaluate(d *document, s *scratch) []rules.Answer {
 	if a.keys == nil {
-		return d.set.EvaluateAll(make([]rules.Answer, 0, d.set.Len()), &a.subject)
+		s.answers = d.set.EvaluateAll(s.answers[:0], &a.subject)
+		return s.answers
 	}
 	keys := d.feed.withNeeds(a.keys)
 	answers := make([]rules.Answer, len(keys))

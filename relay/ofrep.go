@@ -78,7 +78,9 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 		writeJSON(w, http.StatusBadRequest, ofrepError{Code: codeParse, Details: "the flag's key is not escaped well"})
 		return
 	}
-	a, fail := readOFREP(w, req, s.cfg.Limits.FlagsBodyBytes)
+	memory := takeScratch()
+	defer memory.free()
+	a, fail := readOFREP(w, req, s.cfg.Limits.FlagsBodyBytes, memory)
 	if fail != nil {
 		fail.error.Key = key
 		writeJSON(w, fail.status, fail.error)
@@ -87,7 +89,11 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 	p := c.project
 	a.fromOFREP(&c)
 	d := p.feed.document()
-	if awaited := req.URL.Query().Get("flagConfigEtag"); awaited != "" {
+	awaited := ""
+	if req.URL.RawQuery != "" {
+		awaited = req.URL.Query().Get("flagConfigEtag")
+	}
+	if awaited != "" {
 		d = p.feed.awaitRevision(req.Context(), opaque(awaited), refetchPatience)
 	}
 	if d == nil && (key == "" || p.Remote == RemoteNever) {
@@ -99,32 +105,36 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 	var answers []rules.Answer
 	switch {
 	case key == "":
-		answers = d.set.EvaluateAll(make([]rules.Answer, 0, d.set.Len()), &a.subject)
+		answers = d.set.EvaluateAll(memory.answers[:0], &a.subject)
 	case d != nil:
-		answers = []rules.Answer{d.set.Evaluate(key, &a.subject)}
+		answers = append(memory.answers[:0], d.set.Evaluate(key, &a.subject))
 	default:
-		answers = []rules.Answer{rules.Absent(key)}
+		answers = append(memory.answers[:0], rules.Absent(key))
 	}
-	out := answer{requestID: flagswire.RequestID(req.Header), evaluatedAt: a.subject.Now}
+	memory.answers = answers
+	out := answer{evaluatedAt: a.subject.Now}
 	out.collectOFREP(answers, p.Remote, d)
 	if len(out.open) > 0 && p.Remote != RemoteNever {
 		a.spell(p.Token)
+		out.requestID = flagswire.RequestID(req.Header)
 		p.remote.complete(req, s, &a.ask, &out)
 	}
 	p.feed.counts.add(&out)
 	w.Header().Set(answeredHeader, out.by())
 	if key != "" {
-		status, body := out.appendSingle(make([]byte, 0, 512), key, d)
-		writeBody(w, status, body)
+		var status int
+		status, memory.body = out.appendSingle(memory.body[:0], key, d)
+		writeBody(w, status, memory.body)
 		return
 	}
-	body := out.appendBulk(make([]byte, 0, 512+256*len(answers)), p.Token, d)
+	body := out.appendBulk(memory.body[:0], p.Token, d)
+	memory.body = body
 	etag := a.etag(body)
 	w.Header()["Etag"] = []string{etag}
 	w.Header()["Cache-Control"] = []string{"private, no-cache"}
 	// Who says what it waits for has not got it: no other header may say that
 	// it has.
-	if sent := req.Header.Get("If-None-Match"); sent != "" && matches(sent, etag) && !req.URL.Query().Has("flagConfigEtag") {
+	if sent := req.Header.Get("If-None-Match"); sent != "" && matches(sent, etag) && awaited == "" {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -9,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/hogflags/hogflags/internal/flagswire"
@@ -47,11 +47,11 @@ type ofrepAsk struct {
 }
 
 // readOFREP reads a request's context.
-func readOFREP(w http.ResponseWriter, req *http.Request, limit int64) (*ofrepAsk, *ofrepFailure) {
+func readOFREP(w http.ResponseWriter, req *http.Request, limit int64, memory *scratch) (*ofrepAsk, *ofrepFailure) {
 	bad := func(code, details string) (*ofrepAsk, *ofrepFailure) {
 		return nil, &ofrepFailure{http.StatusBadRequest, ofrepError{Code: code, Details: details}}
 	}
-	body, err := readBody(w, req, limit)
+	body, err := memory.read(w, req, limit)
 	switch {
 	case errors.Is(err, errTooLarge):
 		return nil, &ofrepFailure{http.StatusRequestEntityTooLarge, ofrepError{Details: errTooLarge.Error()}}
@@ -63,7 +63,7 @@ func readOFREP(w http.ResponseWriter, req *http.Request, limit int64) (*ofrepAsk
 	var wire struct {
 		Context any `json:"context"`
 	}
-	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber() // 1.0 is not 1
 	if err := dec.Decode(&wire); err != nil && !errors.Is(err, io.EOF) {
 		return bad(codeParse, `want {"context":{"targetingKey":"…"}}`)
