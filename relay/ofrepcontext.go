@@ -2,15 +2,16 @@ package relay
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/hogflags/hogflags/internal/flagswire"
 	"github.com/hogflags/hogflags/internal/openfeature"
@@ -121,10 +122,13 @@ func (a *ofrepAsk) spell(token string) {
 // etag covers whom the answer is for, and all of it: replicas that would answer
 // alike have the same. The body holds the revision.
 func (a *ofrepAsk) etag(body []byte) string {
-	sum := sha256.New()
-	_, _ = sum.Write(appendCanonical(append(make([]byte, 0, 256), a.runtime()...), a.context)) // a hash does not fail
-	_, _ = sum.Write(body)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:18]) + `"`
+	// Who could make two of them collide would fool only themselves.
+	context := xxhash.Sum64(appendCanonical(append(make([]byte, 0, 512), a.runtime()...), a.context))
+	b := append(make([]byte, 0, 40), '"')
+	b = strconv.AppendUint(b, context, 36)
+	b = append(b, '-')
+	b = strconv.AppendUint(b, xxhash.Sum64(body), 36)
+	return string(append(b, '"'))
 }
 
 // appendCanonical writes what JSON was decoded into so that the order of members
