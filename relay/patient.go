@@ -81,9 +81,17 @@ type patientWriter struct {
 	http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
+	extended time.Time // when the deadline was set
 }
 
-func (w *patientWriter) extend() { _ = w.control.SetWriteDeadline(time.Now().Add(w.patience)) }
+func (w *patientWriter) extend() {
+	now := time.Now()
+	if now.Sub(w.extended) < w.patience/8 {
+		return // a deadline costs more than what is written
+	}
+	w.extended = now
+	_ = w.control.SetWriteDeadline(now.Add(w.patience)) // not supported: there is none
+}
 
 // Unwrap is for http.ResponseController.
 func (w *patientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
