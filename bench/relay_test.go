@@ -41,7 +41,12 @@ func TestRelayServesPosthogGo(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
 	go func() { stopped <- r.Run(ctx, l, nil) }()
-	defer func() { stop(); <-stopped }()
+	defer func() {
+		stop()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	}()
 	if err := r.WaitUntilReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
