@@ -61,11 +61,16 @@ func TestStatus(t *testing.T) {
 	}
 	read := func(r *running) status {
 		t.Helper()
-		body := r.ask(t, http.MethodGet, "/status").body
+		var body string
 		var all struct{ Projects []status }
-		if err := json.Unmarshal([]byte(body), &all); err != nil || len(all.Projects) != 1 {
-			t.Fatalf("%v: %s", err, body)
-		}
+		// Definitions are served before it is noted where they stand.
+		r.await(t, "the position shows", "/status", func(a answer) bool {
+			body = a.body
+			if err := json.Unmarshal([]byte(body), &all); err != nil || len(all.Projects) != 1 {
+				t.Fatalf("%v: %s", err, body)
+			}
+			return all.Projects[0].Epoch != 0
+		})
 		for _, secret := range []string{key, posthogtest.SecretKey} {
 			if strings.Contains(body, secret) || strings.Contains(r.logs.String(), secret) {
 				t.Error("a key is shown in the status or a log")
