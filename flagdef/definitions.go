@@ -73,7 +73,7 @@ func Parse(body []byte) (*Definitions, error) {
 	d := decoder{
 		cursor: cursor{data: body},
 		// What is usual: a flag has about a kilobyte, two conditions, three filters.
-		conditionArena: make([]Condition, 0, len(body)/512), filterArena: make([]Filter, 0, len(body)/320),
+		conditionArena: make([]Condition, 0, len(body)/400), filterArena: make([]Filter, 0, len(body)/320),
 	}
 	defs, err := d.definitions()
 	if syntax := d.end(); syntax != nil {

@@ -203,7 +203,7 @@ func (d *decoder) filters(f *Flag) {
 		case "multivariate":
 			d.in("multivariate", func() { f.Variants = d.multivariate() })
 		case "payloads":
-			f.Payloads = d.payloads()
+			d.in("payloads", func() { f.Payloads = d.payloads() })
 		case "aggregation_group_type_index":
 			f.Aggregation, _ = d.aggregation()
 		case "feature_enrollment":
@@ -328,8 +328,13 @@ func count(ok bool) int {
 }
 
 func (d *decoder) payloads() (payloads []Payload) {
-	for key, v := range d.skip().Members() {
-		if !v.IsNull() {
+	if kindOf(d.peek()) != Object {
+		d.skip() // anything else holds no payloads
+		return nil
+	}
+	for d.open(); !d.close(); {
+		key := d.intern(d.name())
+		if v := d.skip(); !v.IsNull() {
 			payloads = append(payloads, Payload{key, v})
 		}
 	}

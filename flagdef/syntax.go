@@ -110,23 +110,25 @@ func (c *cursor) text() bool {
 // bytes at a time.
 func (c *cursor) plainText() {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for ; c.pos+8 <= len(c.data); c.pos += 8 {
+	data, i := c.data, c.pos
+	for ; i+8 <= len(data); i += 8 {
 		// x-ones has the top bit where a byte of x was 0, and perhaps where one
 		// above it was: the lowest is right. Bytes below a space are those that
 		// lose their top bit when a space is taken from each.
-		x := binary.LittleEndian.Uint64(c.data[c.pos:])
+		x := binary.LittleEndian.Uint64(data[i:])
 		quote, escape := x^(ones*'"'), x^(ones*'\\')
 		found := ((quote-ones)&^quote | (escape-ones)&^escape | (x-ones*' ')&^x) & tops
 		if found != 0 {
-			c.pos += bits.TrailingZeros64(found) / 8
+			c.pos = i + bits.TrailingZeros64(found)/8
 			return
 		}
 	}
-	for ; c.pos < len(c.data); c.pos++ {
-		if b := c.data[c.pos]; b == '"' || b == '\\' || b < ' ' {
-			return
+	for ; i < len(data); i++ {
+		if b := data[i]; b == '"' || b == '\\' || b < ' ' {
+			break
 		}
 	}
+	c.pos = i
 }
 
 // escape is the length of the escape that data begins with, 0 if it is none.

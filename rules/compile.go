@@ -60,7 +60,6 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 
 		aggregations: map[int]*aggregation{},
 		comparisons:  map[string]map[string]*sharedComparison{},
-		questions:    map[question]int32{},
 	}
 	conditions, filters := 0, 0
 	for i := range defs.Flags {
@@ -70,6 +69,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 		}
 	}
 	c.conditions, c.filters = make([]condition, conditions), make([]filter, filters)
+	c.questions, c.asked = make(map[question]int32, filters/2), make([]int, 0, filters/2)
 	for i := range defs.Flags {
 		key := defs.Flags[i].Key
 		if first, ok := c.byKey[key]; ok {
