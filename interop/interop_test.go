@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -178,7 +179,27 @@ func serve(t *testing.T, upstream string, args ...string) string {
 		cancel()
 		t.Fatalf("hogflags serve printed %q: %v", line, err)
 	}
+	awaitReady(t, address)
 	return address
+}
+
+// awaitReady waits until a relay has definitions: some SDKs give up for a while
+// where their first request finds none.
+func awaitReady(t *testing.T, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		resp, err := http.Get(address + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the relay is not ready: %s", resp.Status)
+		}
+	}
 }
 
 // count is how many requests for a path PostHog got after its first ones.
