@@ -1,10 +1,6 @@
 package relay
 
-import (
-	"slices"
-
-	"github.com/hogflags/hogflags/flagdef"
-)
+import "github.com/hogflags/hogflags/flagdef"
 
 // catalog is what the relay needs to know of a document beside its rules, to
 // tell which requests they can answer.
@@ -31,7 +27,7 @@ func newCatalog(body []byte) catalog {
 	for i := range defs.Flags {
 		f := &defs.Flags[i]
 		c.keys = append(c.keys, f.Key)
-		c.flags[f.Key] = dependencies(f)
+		c.flags[f.Key] = f.Dependencies()
 		if len(f.Variants) > 0 {
 			c.variants[f.Key] = true
 		}
@@ -41,19 +37,6 @@ func newCatalog(body []byte) catalog {
 		}
 	}
 	return c
-}
-
-// dependencies are the flags that a flag's filters name.
-func dependencies(f *flagdef.Flag) []string {
-	var keys []string
-	for i := range f.Conditions {
-		for j := range f.Conditions[i].Filters {
-			if filter := &f.Conditions[i].Filters[j]; filter.Type == "flag" && !slices.Contains(keys, filter.Key) {
-				keys = append(keys, filter.Key)
-			}
-		}
-	}
-	return keys
 }
 
 // has reports whether the feed has a flag, active or not.

@@ -26,11 +26,7 @@ func (r *Relay) definitions(w http.ResponseWriter, req *http.Request, s *registr
 		return
 	}
 	c := s.call(req, req.URL.Query().Get("token"))
-	if !mayRead(w, req, s, &c) {
-		return
-	}
-	if c.keyed && !r.limits.allowKey(&c.key) {
-		rateLimited(w)
+	if !r.mayRead(w, req, s, &c) {
 		return
 	}
 	d := c.project.feed.document()
@@ -58,10 +54,13 @@ func (r *Relay) definitions(w http.ResponseWriter, req *http.Request, s *registr
 	_, _ = w.Write(body)
 }
 
-// mayRead makes PostHog's checks in PostHog's order: the project, then the key.
-func mayRead(w http.ResponseWriter, req *http.Request, s *registry, c *caller) bool {
+// mayRead makes PostHog's checks in PostHog's order, the project, the key, the
+// rate, and answers a request that does not pass them.
+func (r *Relay) mayRead(w http.ResponseWriter, req *http.Request, s *registry, c *caller) bool {
 	presented := bearer(req.Header.Get("Authorization"))
 	switch {
+	case c.project != nil && c.keyed && !r.limits.allowKey(&c.key):
+		rateLimited(w)
 	case c.project != nil && (c.keyed || c.project.open()):
 		return true
 	case c.project == nil && req.URL.Query().Get("token") != "":

@@ -34,11 +34,7 @@ func (r *Relay) changes(w http.ResponseWriter, req *http.Request, s *registry) {
 		return
 	}
 	c := s.call(req, req.URL.Query().Get("token"))
-	if !mayRead(w, req, s, &c) {
-		return
-	}
-	if c.keyed && !r.limits.allowKey(&c.key) {
-		rateLimited(w)
+	if !r.mayRead(w, req, s, &c) {
 		return
 	}
 	r.stream(w, req, c.project, "", func(d *document) []byte {

@@ -38,20 +38,12 @@ func catalogOf(defs *flagdef.Definitions, keys []string) []byte {
 		if f.Runtime != "" && f.Runtime != "all" {
 			entry.Runtime = f.Runtime
 		}
-		entry.Needs = needs(entry.Needs, f)
-	}
-	text, _ := json.Marshal(c) // nothing in it refuses to be marshalled
-	return text
-}
-
-// needs adds the keys of the flags that a flag's filters name.
-func needs(keys []string, f *flagdef.Flag) []string {
-	for i := range f.Conditions {
-		for j := range f.Conditions[i].Filters {
-			if filter := &f.Conditions[i].Filters[j]; filter.Type == "flag" && !slices.Contains(keys, filter.Key) {
-				keys = append(keys, filter.Key)
+		for _, key := range f.Dependencies() {
+			if !slices.Contains(entry.Needs, key) {
+				entry.Needs = append(entry.Needs, key)
 			}
 		}
 	}
-	return keys
+	text, _ := json.Marshal(c) // nothing in it refuses to be marshalled
+	return text
 }
