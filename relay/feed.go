@@ -63,6 +63,7 @@ type feed struct {
 	adopting sync.Mutex // held from looking at what the loader has to serving it
 
 	counts counts
+	ready  chan struct{} // closed when there is something to serve
 	ended  chan struct{} // closed when nothing new will be served
 }
 
@@ -75,7 +76,7 @@ type deps struct {
 
 // startFeed starts to keep definitions current. It does not wait for them.
 func startFeed(ctx context.Context, name string, of supply, d deps) (*feed, error) {
-	f := &feed{of: of, ended: make(chan struct{})}
+	f := &feed{of: of, ready: make(chan struct{}), ended: make(chan struct{})}
 	log := d.log.With("project", name)
 	cfg := loader.Config{
 		File:            of.lastKnownGood,
@@ -175,9 +176,32 @@ func (f *feed) adopt() {
 		if now != nil {
 			next.former = append(now.former[max(0, len(now.former)-maxFormer):len(now.former):len(now.former)], now.revisionText)
 		}
-		if former := f.served.Swap(next); former != nil {
-			close(former.replaced)
+		if f.served.Swap(next); now != nil {
+			close(now.replaced)
+		} else {
+			close(f.ready)
 		}
+	}
+}
+
+// waitUntilReady returns nil once there is something to serve, which is a
+// little after the loader has it.
+func (f *feed) waitUntilReady(ctx context.Context) error {
+	if err := f.loader.WaitUntilReady(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-f.ready:
+		return nil
+	default:
+	}
+	select {
+	case <-f.ready:
+		return nil
+	case <-f.ended:
+		return loader.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

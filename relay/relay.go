@@ -197,7 +197,7 @@ func (r *Relay) WaitUntilReady(ctx context.Context) error {
 		if p.Optional {
 			continue
 		}
-		if err := p.feed.loader.WaitUntilReady(ctx); err != nil {
+		if err := p.feed.waitUntilReady(ctx); err != nil {
 			return fmt.Errorf("project %s: %w", p.Name, err)
 		}
 	}
