@@ -40,6 +40,7 @@ func (k *keeper) apply(doc document) (*Change, error) {
 
 	k.mu.Lock()
 	first := k.rules.Swap(set) == nil
+	k.changes++
 	k.held.Revision, k.held.Flags, k.held.FetchedAt = revision, set.Len(), doc.fetchedAt
 	if k.keep {
 		k.body = doc.body

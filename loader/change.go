@@ -91,24 +91,34 @@ func (p fingerprints) missingFrom(next fingerprints) int {
 	return n
 }
 
+// listener is told of the changes from the given number on.
+type listener struct {
+	from uint64
+	call func(Change)
+}
+
+// subscribe adds a listener. A change that is applied already is none of its.
 func (k *keeper) subscribe(f func(Change)) (stop func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.listeners = append(k.listeners, &f)
+	added := &listener{from: k.changes + 1, call: f}
+	k.listeners = append(k.listeners, added)
 	return func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.listeners = slices.DeleteFunc(k.listeners, func(g *func(Change)) bool { return g == &f })
+		k.listeners = slices.DeleteFunc(k.listeners, func(l *listener) bool { return l == added })
 	}
 }
 
-// notify calls the listeners without holding the lock, so that they may ask
-// for the status or subscribe.
+// notify tells of the last change without holding the lock, so that listeners
+// may ask for the status or subscribe.
 func (k *keeper) notify(c Change) {
 	k.mu.Lock()
-	listeners := slices.Clone(k.listeners)
+	n, listeners := k.changes, slices.Clone(k.listeners)
 	k.mu.Unlock()
-	for _, f := range listeners {
-		(*f)(c)
+	for _, l := range listeners {
+		if l.from <= n {
+			l.call(c)
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package loader_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +68,45 @@ func TestOnChange(t *testing.T) {
 		srv.SetDefinitions([]byte(documentA))
 		if err := l.Reload(t.Context()); err != nil || got != nil {
 			t.Errorf("after stop: %v, %v", got, err)
+		}
+	})
+}
+
+// handler runs a function for each record.
+type handler func(slog.Record)
+
+func (handler) Enabled(context.Context, slog.Level) bool        { return true }
+func (h handler) Handle(_ context.Context, r slog.Record) error { h(r); return nil }
+func (h handler) WithAttrs([]slog.Attr) slog.Handler            { return h }
+func (h handler) WithGroup(string) slog.Handler                 { return h }
+
+// Who subscribes to a loader that is ready is not told of the first load, also
+// when the loader has not yet told those who waited for it.
+func TestOnChangeAfterReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t)
+		var late []loader.Change
+		var l *loader.Loader
+		started := make(chan struct{})
+		l = start(t, srv, loader.Config{Logger: slog.New(handler(func(r slog.Record) {
+			if r.Message != "definitions changed" || late != nil {
+				return
+			}
+			<-started
+			if err := l.WaitUntilReady(t.Context()); err != nil {
+				t.Error(err)
+			}
+			late = []loader.Change{}
+			l.OnChange(func(c loader.Change) { late = append(late, c) })
+		}))})
+		close(started)
+		synctest.Wait()
+		if late == nil || len(late) > 0 {
+			t.Errorf("told of %+v, want an empty list", late)
+		}
+		srv.SetDefinitions([]byte(documentB))
+		if err := l.Reload(t.Context()); err != nil || len(late) != 1 {
+			t.Errorf("after an edit: %v, told of %+v, want the edit", err, late)
 		}
 	})
 }

@@ -69,9 +69,10 @@ type keeper struct {
 	held      Status // what belongs to the document
 	body      []byte // of the document, if it is kept
 	cause     error
-	busy      bool // a request is under way
-	cleared   bool // over the quota, and nothing is to be answered then
-	listeners []*func(Change)
+	busy      bool   // a request is under way
+	cleared   bool   // over the quota, and nothing is to be answered then
+	changes   uint64 // how many were applied
+	listeners []*listener
 }
 
 func newKeeper(cfg Config) *keeper {

@@ -250,10 +250,10 @@ func (l *Loader) Reload(ctx context.Context) error {
 	return nil
 }
 
-// OnChange calls f after each change of the definitions, the first load
-// included, one call at a time and in order, until stop is called; a call that
-// has begun by then goes on. f runs between two polls: it must return soon and
-// must not call Reload or Close.
+// OnChange calls f after each change that is applied after this call, the first
+// load included, one call at a time and in order, until stop is called; a call
+// that has begun by then goes on. f runs between two polls: it must return soon
+// and must not call Reload or Close.
 func (l *Loader) OnChange(f func(Change)) (stop func()) { return l.keeper.subscribe(f) }
 
 // Close ends polling, cancels a request that is under way, and waits for the

@@ -114,10 +114,8 @@ func startFeed(ctx context.Context, name string, of supply, d deps) (*feed, erro
 		return nil, errors.Join(err, f.closeStore())
 	}
 	f.loader = l
-	// A document of the file is there before anybody could be told of it.
-	f.adopt()
 	l.OnChange(func(loader.Change) { f.adopt() })
-	f.adopt()
+	f.adopt() // what the file held is there before anybody could be told
 	return f, nil
 }
 
