@@ -90,9 +90,20 @@ func newKeeper(cfg Config) *keeper {
 	}
 }
 
-// start loads the file or, if there is none to use, the bootstrap document. It
-// returns which it was, nil if neither.
-func (k *keeper) start(bootstrap []byte) (*document, error) {
+// start loads what the predecessor holds, else the file or, if there is none to
+// use, the bootstrap document. It returns which it was, nil if none.
+func (k *keeper) start(cfg Config) (*document, error) {
+	if cfg.Predecessor != nil {
+		if doc, ok := cfg.Predecessor.keeper.handOver(); ok {
+			if _, err := k.apply(doc); err != nil {
+				return nil, fmt.Errorf("loader config: use Predecessor: %w", err)
+			}
+			if k.file.path != "" {
+				k.unsaved = &doc
+			}
+			return &doc, nil
+		}
+	}
 	if k.file.path != "" {
 		doc, err := k.file.read()
 		if err == nil {
@@ -108,10 +119,10 @@ func (k *keeper) start(bootstrap []byte) (*document, error) {
 			k.log.Warn("last-known-good file ignored", "file", k.file.path, "error", err)
 		}
 	}
-	if bootstrap == nil {
+	if cfg.Bootstrap == nil {
 		return nil, nil
 	}
-	doc := document{body: bootstrap, source: Bootstrap}
+	doc := document{body: cfg.Bootstrap, source: Bootstrap}
 	if _, err := k.apply(doc); err != nil {
 		return nil, fmt.Errorf("loader config: use Bootstrap: %w", err)
 	}
@@ -130,6 +141,15 @@ func (k *keeper) definitions() (Definitions, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return Definitions{Body: k.body, ETag: k.held.ETag, Revision: k.held.Revision}, k.body != nil
+}
+
+// handOver is the document for a loader to start with: nobody has confirmed it
+// to that one yet.
+func (k *keeper) handOver() (document, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	doc := document{body: k.body, etag: k.held.ETag, source: Bootstrap, fetchedAt: k.held.FetchedAt, checkedAt: k.held.CheckedAt}
+	return doc, k.body != nil
 }
 
 func (k *keeper) etag() string {

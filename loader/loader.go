@@ -56,6 +56,12 @@ type Config struct {
 	// into the program. Nil: none. The file is preferred to it.
 	Bootstrap []byte
 
+	// Predecessor is a loader of the same project and host that this one takes
+	// over from: it starts with the document held there, whatever the file and
+	// Bootstrap hold, and with its ETag and age. It has to keep definitions, and
+	// may go on or be closed. Nil, or one without definitions: there is none.
+	Predecessor *Loader
+
 	// File is where the last good definitions are kept, to start from when
 	// upstream is down. Its folder must exist. Empty: none is kept. A file
 	// that is damaged, or of another project or host, is ignored with a
@@ -159,7 +165,7 @@ func New(ctx context.Context, cfg Config) (*Loader, error) {
 		return nil, fmt.Errorf("start loader: %w", err)
 	}
 	k := newKeeper(cfg)
-	start, err := k.start(cfg.Bootstrap)
+	start, err := k.start(cfg)
 	if err != nil {
 		return nil, err
 	}

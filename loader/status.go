@@ -37,7 +37,7 @@ type Source uint8
 // upstream's from the moment that it is confirmed there.
 const (
 	NoSource  Source = iota // there are no definitions
-	Bootstrap               // Config.Bootstrap
+	Bootstrap               // Config.Bootstrap, or Config.Predecessor's
 	File                    // the last-known-good file
 	FromStore               // the fleet's store: another process asked upstream
 	FromUpstream

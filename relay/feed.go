@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,8 @@ type feed struct {
 	served atomic.Pointer[document]
 
 	adopting sync.Mutex // held from looking at what the loader has to serving it
+	paused   bool       // nothing is adopted: another feed takes over
+	before   *document  // what the feed that this one took over from served
 
 	counts counts
 	ready  chan struct{} // closed when there is something to serve
@@ -74,8 +77,10 @@ type deps struct {
 	log       *slog.Logger
 }
 
-// startFeed starts to keep definitions current. It does not wait for them.
-func startFeed(ctx context.Context, name string, of supply, d deps) (*feed, error) {
+// startFeed starts to keep definitions current. It does not wait for them, and
+// serves those of the feed that it takes over from, if there is one, until it has
+// others.
+func startFeed(ctx context.Context, name string, of supply, from *feed, d deps) (*feed, error) {
 	f := &feed{of: of, ready: make(chan struct{}), ended: make(chan struct{})}
 	log := d.log.With("project", name)
 	cfg := loader.Config{
@@ -84,6 +89,9 @@ func startFeed(ctx context.Context, name string, of supply, d deps) (*feed, erro
 		Host:            of.host,
 		KeepDefinitions: true,
 		Logger:          log,
+	}
+	if from != nil {
+		cfg.Predecessor, f.before = from.loader, from.document()
 	}
 	if of.timeZone != "" {
 		zone, err := time.LoadLocation(of.timeZone)
@@ -155,6 +163,21 @@ func (e *StoreError) Error() string { return e.Err.Error() }
 // Unwrap is the store's error.
 func (e *StoreError) Unwrap() error { return e.Err }
 
+// pause keeps what is served as it is, so that a feed which takes over has
+// nothing older.
+func (f *feed) pause() {
+	f.adopting.Lock()
+	defer f.adopting.Unlock()
+	f.paused = true
+}
+
+func (f *feed) resume() {
+	f.adopting.Lock()
+	f.paused = false
+	f.adopting.Unlock()
+	f.adopt()
+}
+
 // adopt makes what the loader holds the document that is served. The loader calls
 // it between two of its changes; when the feed starts, a change may come while it
 // looks.
@@ -162,23 +185,25 @@ func (f *feed) adopt() {
 	f.adopting.Lock()
 	defer f.adopting.Unlock()
 	d, ok := f.loader.Definitions()
-	if !ok {
+	if !ok || f.paused {
 		return
 	}
 	set := f.loader.Rules()
 	if again, _ := f.loader.Definitions(); again.Revision != d.Revision {
 		return // the rules may be either's: who is told of the change comes next
 	}
-	if now := f.served.Load(); now == nil || now.revision != d.Revision {
-		next := newDocument(d, set)
-		if now != nil {
-			next.former = append(now.former[max(0, len(now.former)-maxFormer):len(now.former):len(now.former)], now.revisionText)
-		}
-		if f.served.Swap(next); now != nil {
-			close(now.replaced)
-		} else {
-			close(f.ready)
-		}
+	now := f.served.Load()
+	if now != nil && now.revision == d.Revision {
+		return
+	}
+	next := newDocument(d, set)
+	if last := cmp.Or(now, f.before); last != nil {
+		next.former = append(last.former[max(0, len(last.former)-maxFormer):len(last.former):len(last.former)], last.revisionText)
+	}
+	if f.served.Store(next); now != nil {
+		close(now.replaced)
+	} else {
+		close(f.ready)
 	}
 }
 

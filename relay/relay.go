@@ -121,15 +121,17 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 	}
 	kept := map[supply]*feed{}
 	remotes := map[string]*remote{}
+	replaced := map[string]*feed{}
 	for _, p := range former.projects {
 		kept[p.feed.of] = p.feed
 		remotes[p.Token] = p.remote
+		replaced[p.Token] = p.feed
 	}
 	operators, err := newKeyring("operator_keys", cfg.OperatorKeys, cfg.OperatorKeysFrom)
 	if err != nil {
 		return err
 	}
-	var fresh []*feed
+	var fresh, paused []*feed
 	projects := make([]*project, 0, len(cfg.Projects))
 	for _, of := range cfg.Projects {
 		p := &project{Project: of}
@@ -137,11 +139,22 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 			p.remote, err = newRemote(&of, remotes[of.Token], r.deps)
 		}
 		if p.feed = kept[of.supply()]; p.feed == nil && err == nil {
-			if p.feed, err = startFeed(ctx, of.Name, of.supply(), r.deps); err == nil {
+			from := replaced[of.Token]
+			if from != nil && from.of.host != of.Host {
+				from = nil // another PostHog
+			}
+			if from != nil {
+				from.pause()
+				paused = append(paused, from)
+			}
+			if p.feed, err = startFeed(ctx, of.Name, of.supply(), from, r.deps); err == nil {
 				fresh = append(fresh, p.feed)
 			}
 		}
 		if err != nil {
+			for _, f := range paused {
+				f.resume()
+			}
 			for _, f := range fresh {
 				err = errors.Join(err, f.close())
 			}

@@ -69,6 +69,64 @@ func TestReloadDropsNothing(t *testing.T) {
 	}
 }
 
+// Where a project's definitions come from changes while PostHog is down: those
+// that are there go on being served, and nobody sees older ones. A configuration
+// that is refused lets the former feed go on.
+func TestReloadReplacesAFeed(t *testing.T) {
+	up := posthogtest.New(t)
+	up.SetDefinitions([]byte(flagsProject))
+	file := filepath.Join(t.TempDir(), "last-known-good")
+	r := start(t, up, project(func(p *relay.Project) { p.LastKnownGood = file }))
+	r.ready(t)
+	first := revisionOf(t, r)
+	var old []byte
+	r.await(t, "the file is written", "/status", func(answer) bool {
+		var err error
+		old, err = os.ReadFile(file)
+		return err == nil
+	})
+	if err := up.SetActive("on", false); err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, "the edit is served", "/status", func(answer) bool { return revisionOf(t, r) != first })
+	second := revisionOf(t, r)
+	up.Fail(posthogtest.Failure{Status: http.StatusServiceUnavailable})
+	if err := os.WriteFile(file, old, 0o600); err != nil { // as if it could not be written
+		t.Fatal(err)
+	}
+
+	cfg := config(up)
+	cfg.Projects[0].LastKnownGood = file
+	for i := range 5 {
+		cfg.Projects[0].PollInterval = time.Second + time.Duration(i+1)*time.Millisecond
+		if err := r.relay.Reload(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if got := revisionOf(t, r); got != second {
+			t.Fatalf("serves revision %s after a reload, want %s", got, second)
+		}
+		a := r.send(t, http.MethodPost, "/flags?v=2", flagsBody(pro), bearer...)
+		if a.status != http.StatusOK || a.header.Get("X-Hogflags-Answered") != "local" {
+			t.Fatalf("%d %s, want a local answer", a.status, a.body)
+		}
+		if a := r.ask(t, "GET", "/readyz"); a.status != http.StatusOK {
+			t.Fatalf("/readyz: %d %s", a.status, a.body)
+		}
+	}
+
+	bad := config(up)
+	bad.Projects = append(bad.Projects, bad.Projects[0])
+	bad.Projects[1].Name, bad.Projects[1].Token, bad.Projects[1].Cache = "other", "phc_other", "redis://x" // cannot be opened
+	if err := r.relay.Reload(t.Context(), bad); err == nil {
+		t.Fatal("reload: no error")
+	}
+	up.Recover()
+	if err := up.SetActive("on", true); err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, "the feed goes on", "/status", func(answer) bool { return revisionOf(t, r) != second })
+}
+
 // A configuration that cannot be used changes nothing.
 func TestReloadRefuses(t *testing.T) {
 	up := posthogtest.New(t)
