@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -71,7 +72,9 @@ func gzipOf(body []byte) []byte {
 }
 
 func zstdOf(body []byte) []byte {
-	z, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+	// A window for what there is: that of the level takes 20 MB of memory.
+	window := min(max(1<<bits.Len(uint(len(body))), zstd.MinWindowSize), 8<<20)
+	z, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithWindowSize(window))
 	defer func() { _ = z.Close() }()
 	return z.EncodeAll(body, nil)
 }
