@@ -1,6 +1,7 @@
 # Every target says what it does: make help.
 
 FUZZTIME ?= 1m
+SOAK ?= 10m
 TOOL := go tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
@@ -24,6 +25,10 @@ test: ## Run all tests
 .PHONY: race
 race: ## Run the tests under the race detector, the generated ones with fewer samples
 	go test -race -short ./...
+
+.PHONY: soak
+soak: ## Trouble a relay in every way for SOAK (10m), and check every answer
+	go test ./cmd/hogflags -run '^TestSoak$$' -soak $(SOAK) -timeout 0 -count 1 -v
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each

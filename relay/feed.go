@@ -63,7 +63,7 @@ type feed struct {
 
 	adopting sync.Mutex // held from looking at what the loader has to serving it
 	paused   bool       // nothing is adopted: another feed takes over
-	before   *document  // what the feed that this one took over from served
+	before   *document  // what the feed that this one took over from served; nil once there is another
 
 	counts counts
 	ready  chan struct{} // closed when there is something to serve
@@ -200,6 +200,7 @@ func (f *feed) adopt() {
 	if last := cmp.Or(now, f.before); last != nil {
 		next.former = append(last.former[max(0, len(last.former)-maxFormer):len(last.former):len(last.former)], last.revisionText)
 	}
+	f.before = nil
 	if f.served.Store(next); now != nil {
 		close(now.replaced)
 	} else {
