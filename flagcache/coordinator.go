@@ -62,6 +62,11 @@ type Status struct {
 	Role   Role
 	Leader string // who holds the lease, as last seen; empty if nobody
 
+	// Epoch is that of the lease held, once what is served is no older than what
+	// was stored when it was granted; zero before, and without one. From then on
+	// nobody has anything newer.
+	Epoch uint64
+
 	// What is being served.
 	Loaded   bool
 	Revision flagdef.Revision

@@ -9,6 +9,7 @@ import (
 // it ended. All its times are by this process's clock.
 type tenure struct {
 	claim     Claim
+	from      Position  // of what was stored when it was granted
 	seq       uint64    // of the last answer from upstream
 	expires   time.Time // counted from before the grant was asked for
 	nextRenew time.Time
@@ -92,6 +93,7 @@ func (c *core) lead(now time.Time, r result) {
 	h := r.record.Head
 	t := &tenure{
 		claim:     Claim{Token: r.task.bid.Token, Epoch: epoch},
+		from:      h.Position,
 		expires:   r.task.sent.Add(leaseTTL),
 		nextRenew: c.heeding(r.task.sent.Add(c.jitter(renewEvery, 0.9, 1))),
 		nextPoll:  now,

@@ -29,6 +29,9 @@ func (c *core) status(now time.Time) Status {
 	if c.pinned() && !c.awaitsPin() {
 		s.Pin = c.pin.heeded
 	}
+	if c.caughtUp() {
+		s.Epoch = c.ten.claim.Epoch
+	}
 	switch {
 	case c.own.exists():
 		s.Failure = c.own.cause
@@ -74,6 +77,13 @@ func (c *core) unfed(now time.Time) bool {
 	confirmed := c.doc.confirmed
 	return c.readOnly && c.viewed && !c.view.Live() && c.doc.entry != nil && c.doc.entry.Epoch != 0 &&
 		!confirmed.IsZero() && now.Sub(confirmed) > offlineWait*c.interval
+}
+
+// caughtUp reports whether this process leads, and serves what the leaders before
+// it left, or newer: not a file's, nor what it fetched while the store was down.
+func (c *core) caughtUp() bool {
+	e := c.doc.entry
+	return c.ten != nil && e != nil && e.Epoch != 0 && !c.ten.from.After(e.Position) && !c.behind() && !c.awaitsPin()
 }
 
 func (c *core) role() Role {

@@ -118,7 +118,8 @@ type projectReport struct {
 	AppliedAt  *time.Time     `json:"applied_at"`  // null until definitions are served
 	AgeSeconds *float64       `json:"age_seconds"` // since upstream confirmed them; null if not known
 	Upstream   upstreamReport `json:"upstream"`
-	Store      *storeReport   `json:"store"` // null without a store
+	Store      *storeReport   `json:"store"`     // null without a store
+	Published  *publication   `json:"published"` // null if nothing is to be published by this relay
 	Remote     Remote         `json:"remote"`
 	RelayKeys  int            `json:"relay_keys"`
 }
@@ -127,6 +128,31 @@ type pinReport struct {
 	By  string    `json:"by"`
 	Why string    `json:"why"`
 	At  time.Time `json:"at"`
+}
+
+// publication says how publishing goes, as far as this relay leads.
+type publication struct {
+	Revision   string     `json:"revision"` // the last that this relay published; empty if none
+	At         *time.Time `json:"at"`       // when it was last written; null if it never was
+	Error      string     `json:"error,omitempty"`
+	Written    uint64     `json:"written"`
+	Superseded uint64     `json:"superseded"` // times that somebody else had published something newer
+	Failed     uint64     `json:"failed"`
+}
+
+func (f *feed) publication() *publication {
+	if f.leader == nil {
+		return nil
+	}
+	s := f.leader.Published()
+	out := &publication{Written: s.Written, Superseded: s.Superseded, Failed: s.Failed}
+	if !s.At.IsZero() {
+		out.Revision, out.At = s.Revision.String(), &s.At
+	}
+	if s.Err != nil {
+		out.Error = s.Err.Error()
+	}
+	return out
 }
 
 type upstreamReport struct {
@@ -190,6 +216,7 @@ func (p *project) report() projectReport {
 		out.Latest = out.Revision
 		return out
 	}
+	out.Published = p.feed.publication()
 	f := p.feed.fleet.Status()
 	out.Latest = s.Latest.String()
 	if pin := s.Pin; pin.Exists() {

@@ -117,6 +117,13 @@ type Project struct {
 	Cache     string `yaml:"cache"`
 	CacheFrom Source `yaml:"cache_from"`
 
+	// PublishTo is the URL of a place for many readers, as
+	// cloudflare-kv://ACCOUNT/NAMESPACE: what is served is published there by the
+	// relay that leads. PublishToken is the API token for it, read again for each
+	// request; the environment's CLOUDFLARE_API_TOKEN if it is not set.
+	PublishTo    string `yaml:"publish_to"`
+	PublishToken Source `yaml:"publish_token"`
+
 	// ReadOnly never asks PostHog for definitions: another process feeds Cache.
 	ReadOnly bool `yaml:"read_only"`
 
@@ -237,6 +244,9 @@ func (p *Project) complete() error {
 	}
 	p.PollInterval = cmp.Or(p.PollInterval, defaultPollInterval)
 	p.Remote = cmp.Or(p.Remote, RemoteInconclusive)
+	if p.PublishTo != "" && !p.PublishToken.set() {
+		p.PublishToken = Source{Env: "CLOUDFLARE_API_TOKEN"}
+	}
 	p.Hostnames = slices.Clone(p.Hostnames)
 	for i, name := range p.Hostnames {
 		p.Hostnames[i] = strings.ToLower(name)
@@ -253,6 +263,10 @@ func (p *Project) complete() error {
 		return errors.New("cache and cache_from exclude each other")
 	case p.ReadOnly && p.Cache == "" && !p.CacheFrom.set():
 		return errors.New("read_only needs a cache to read")
+	case p.ReadOnly && p.PublishTo != "":
+		return errors.New("publish_to: a relay that is read_only never leads, and it is the leader that publishes")
+	case p.PublishTo == "" && p.PublishToken.set():
+		return errors.New("publish_token is set without publish_to")
 	case !p.ReadOnly && !p.SecretKey.set():
 		return errors.New("no secret_key: name the variable or the file that holds it, as {env: POSTHOG_SECRET_KEY} or {file: PATH}")
 	}
@@ -264,7 +278,7 @@ func (p *Project) complete() error {
 			return fmt.Errorf("relay_keys: %w", err)
 		}
 	}
-	for name, s := range map[string]Source{"secret_key": p.SecretKey, "relay_keys_from": p.RelayKeysFrom, "cache_from": p.CacheFrom} {
+	for name, s := range map[string]Source{"secret_key": p.SecretKey, "relay_keys_from": p.RelayKeysFrom, "cache_from": p.CacheFrom, "publish_token": p.PublishToken} {
 		if err := s.check(); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/memorycache"
+	"github.com/hogflags/hogflags/flagcache/publish"
 	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi"
 )
@@ -30,6 +32,8 @@ type supply struct {
 	secret        Source
 	cache         string
 	cacheFrom     Source
+	publishTo     string
+	publishToken  Source
 	readOnly      bool
 	interval      time.Duration
 	lastKnownGood string
@@ -43,6 +47,8 @@ func (p *Project) supply() supply {
 		secret:        p.SecretKey,
 		cache:         p.Cache,
 		cacheFrom:     p.CacheFrom,
+		publishTo:     p.PublishTo,
+		publishToken:  p.PublishToken,
 		readOnly:      p.ReadOnly,
 		interval:      p.PollInterval,
 		lastKnownGood: p.LastKnownGood,
@@ -59,6 +65,7 @@ type feed struct {
 	loader *loader.Loader
 	fleet  *flagcache.Fleet // nil: it asks PostHog by itself
 	store  Store            // nil likewise
+	leader *publish.Leader  // the fleet's, if what it serves is published; nil: it is not
 	served atomic.Pointer[document]
 
 	adopting sync.Mutex // held from looking at what the loader has to serving it
@@ -73,6 +80,7 @@ type feed struct {
 // deps is what a relay's parts need of the process.
 type deps struct {
 	open      func(url string, scope flagcache.Scope) (Store, error)
+	publisher func(url string, scope flagcache.Scope, token func(context.Context) (string, error)) (flagcache.Publisher, error)
 	transport http.RoundTripper
 	log       *slog.Logger
 }
@@ -112,9 +120,12 @@ func startFeed(ctx context.Context, name string, of supply, from *feed, d deps) 
 	if err := f.join(d, log); err != nil {
 		return nil, err
 	}
-	if f.fleet != nil {
+	switch {
+	case f.leader != nil:
+		cfg.Coordinator = f.leader
+	case f.fleet != nil:
 		cfg.Coordinator = f.fleet
-	} else {
+	default:
 		cfg.PollInterval = of.interval
 	}
 	l, err := loader.New(ctx, cfg)
@@ -136,22 +147,57 @@ func (f *feed) join(d deps, log *slog.Logger) error {
 			return fmt.Errorf("cache_from: %w", err)
 		}
 	}
-	if url == "" {
+	if url == "" && f.of.publishTo == "" {
 		return nil
 	}
-	if d.open == nil {
-		return errors.New("cache: this program cannot open stores")
-	}
-	store, err := d.open(url, flagcache.Scope{Project: f.of.token, Host: f.of.host})
+	scope := flagcache.Scope{Project: f.of.token, Host: f.of.host}
+	store, err := openStore(url, scope, d)
 	if err != nil {
-		return &StoreError{err}
+		return err
 	}
 	f.fleet, err = flagcache.New(store, flagcache.Options{Interval: f.of.interval, ReadOnly: f.of.readOnly, Logger: log})
+	if err == nil && f.of.publishTo != "" {
+		f.leader, err = f.publishing(scope, d, log)
+	}
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
 	f.store = store
 	return nil
+}
+
+// openStore opens a project's store. Without a URL it is the relay's own memory:
+// for a leader without a fleet.
+func openStore(url string, scope flagcache.Scope, d deps) (Store, error) {
+	if url == "" {
+		s, err := memorycache.New(scope)
+		return memory{s}, err
+	}
+	if d.open == nil {
+		return nil, errors.New("cache: this program cannot open stores")
+	}
+	store, err := d.open(url, scope)
+	if err != nil {
+		return nil, &StoreError{err}
+	}
+	return store, nil
+}
+
+type memory struct{ *memorycache.Store }
+
+// Close does nothing: the memory is the garbage collector's.
+func (memory) Close() error { return nil }
+
+// publishing lets the fleet's leader publish.
+func (f *feed) publishing(scope flagcache.Scope, d deps, log *slog.Logger) (*publish.Leader, error) {
+	if d.publisher == nil {
+		return nil, errors.New("publish_to: this program cannot publish")
+	}
+	to, err := d.publisher(f.of.publishTo, scope, f.of.publishToken.get)
+	if err != nil {
+		return nil, fmt.Errorf("publish_to: %w", err)
+	}
+	return publish.NewLeader(f.fleet, to, log)
 }
 
 // StoreError says that a project's store could not be opened.

@@ -146,7 +146,7 @@ func (r *running) send(t *testing.T, method, path, body string, header ...string
 // await asks until the answer is good.
 func (r *running) await(t *testing.T, what, path string, good func(answer) bool) answer {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		a := r.ask(t, http.MethodGet, path, "Authorization", "Bearer "+key)
 		if good(a) {

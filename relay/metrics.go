@@ -40,6 +40,8 @@ var (
 	descStoreErrors = ofProject("store_errors_total", "Operations on the store that failed.")
 	descRepairs     = ofProject("store_repairs_total", "Documents written again, as the store had lost them.")
 	descRejected    = ofProject("rejected_payloads_total", "Documents of the store, or writes to it, that were refused.", "reason")
+	descPublished   = ofProject("publications_total", "Attempts of this relay to publish what it serves, by result.", "result")
+	descPublishedAt = ofProject("last_publication_timestamp_seconds", "When this relay last published; absent if it never did.")
 	descEvaluations = ofProject("evaluations_total", "Flags answered for: decided here, by PostHog, or by nobody.", "mode")
 	descAsked       = ofProject("remote_requests_total", "Requests to PostHog for what was not decided here.")
 	descStreams     = prometheus.NewDesc("hogflags_streams_active", "Subscribers to changes.", nil, nil)
@@ -172,6 +174,15 @@ func (p *project) collect(to chan<- prometheus.Metric) {
 	count(descAsked, p.feed.counts.asked.Load())
 	if p.feed.fleet == nil {
 		return
+	}
+	if p.feed.leader != nil {
+		s := p.feed.leader.Published()
+		count(descPublished, s.Written, "written")
+		count(descPublished, s.Superseded, "superseded")
+		count(descPublished, s.Failed, "error")
+		if !s.At.IsZero() {
+			gauge(descPublishedAt, float64(s.At.UnixMilli())/1000)
+		}
 	}
 	n := p.feed.fleet.Status().Counters
 	count(descTransitions, n.Tenures)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
+	"github.com/hogflags/hogflags/internal/cloudflaretest"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
 )
@@ -25,7 +26,8 @@ func busy(t *testing.T) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, up, sharing(store), func(c *relay.Config, _ *relay.Options) { c.Limits.PerKey = relay.Rate{PerSecond: 0.001, Burst: 4} })
+	kv := &workersKV{API: cloudflaretest.New()}
+	r := start(t, up, sharing(store), kv.publishing, func(c *relay.Config, _ *relay.Options) { c.Limits.PerKey = relay.Rate{PerSecond: 0.001, Burst: 4} })
 	r.ready(t)
 	r.send(t, http.MethodPost, "/flags?v=2", flagsBody(""), bearer...)
 	r.send(t, http.MethodPost, flagsPath, adaIsPro, bearer...)

@@ -19,6 +19,11 @@ type Options struct {
 	// server. Nil: projects cannot have one.
 	OpenStore func(url string, scope flagcache.Scope) (Store, error)
 
+	// OpenPublisher makes the publisher of a project's PublishTo, which asks token
+	// for the API token at each request. It does no I/O. Nil: projects cannot have
+	// one.
+	OpenPublisher func(url string, scope flagcache.Scope, token func(context.Context) (string, error)) (flagcache.Publisher, error)
+
 	// Transport sends the requests to PostHog. Nil: one of the relay's own.
 	Transport http.RoundTripper
 
@@ -50,7 +55,7 @@ type Relay struct {
 // It does not wait for them, and its ctx ends nothing later. Close it.
 func New(ctx context.Context, cfg Config, opts Options) (*Relay, error) {
 	r := &Relay{
-		deps:    deps{open: opts.OpenStore, transport: opts.Transport, log: opts.Logger},
+		deps:    deps{open: opts.OpenStore, publisher: opts.OpenPublisher, transport: opts.Transport, log: opts.Logger},
 		started: time.Now(),
 		leaving: make(chan struct{}),
 	}

@@ -32,6 +32,8 @@ type serveCmd struct {
 	RelayKey      string        `env:"HOGFLAGS_RELAY_KEY" placeholder:"KEY" help:"What clients present as their secret key. Needed but on loopback; better in the environment or a file."`
 	RelayKeysFile string        `env:"HOGFLAGS_RELAY_KEYS_FILE" placeholder:"FILE" help:"Relay keys, one a line, in clear or as hogflags relay-key prints their hashes."`
 	OperatorKeys  string        `name:"operator-keys-file" env:"HOGFLAGS_OPERATOR_KEYS_FILE" placeholder:"FILE" help:"Keys for hogflags refresh, as of --relay-keys-file."`
+	PublishTo     string        `env:"HOGFLAGS_PUBLISH_TO" placeholder:"URL" help:"Publish what is served, while this relay leads: cloudflare-kv://ACCOUNT/NAMESPACE, with an API token in CLOUDFLARE_API_TOKEN."`
+	PublishToken  string        `name:"publish-token-file" env:"HOGFLAGS_PUBLISH_TOKEN_FILE" placeholder:"FILE" help:"The API token, in a file that is read again for each request."`
 	PollInterval  time.Duration `env:"HOGFLAGS_POLL_INTERVAL" placeholder:"TIME" help:"Between polls of PostHog by the whole fleet. Default: 30s."`
 	ReadOnly      bool          `env:"HOGFLAGS_READ_ONLY" help:"Serve what is stored; never ask PostHog for definitions, or lead."`
 	LastKnownGood string        `env:"HOGFLAGS_LAST_KNOWN_GOOD" placeholder:"FILE" help:"Where to keep the last good definitions, for a start while all else is down."`
@@ -121,7 +123,7 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 		}
 		return flagcache.NewSigned(store, keys)
 	}
-	r, err := relay.New(ctx, cfg, relay.Options{OpenStore: openStore, Logger: logger})
+	r, err := relay.New(ctx, cfg, relay.Options{OpenStore: openStore, OpenPublisher: open.Publisher, Logger: logger})
 	if store, ok := errors.AsType[*relay.StoreError](err); ok && !errors.Is(err, flagcache.ErrURL) {
 		return &stop{code: exitStore, err: store}
 	}
@@ -188,6 +190,8 @@ func (c *serveCmd) single() (relay.Project, error) {
 		SecretKey:     relay.Source{File: c.SecretKeyFile},
 		RelayKeysFrom: relay.Source{File: c.RelayKeysFile},
 		Cache:         c.Cache,
+		PublishTo:     c.PublishTo,
+		PublishToken:  relay.Source{File: c.PublishToken},
 		ReadOnly:      c.ReadOnly,
 		PollInterval:  c.PollInterval,
 		LastKnownGood: c.LastKnownGood,

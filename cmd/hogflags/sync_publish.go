@@ -24,7 +24,7 @@ func (c *cache) publisher() (flagcache.Publisher, error) {
 	if err != nil {
 		return nil, badInput("", "%w", err)
 	}
-	to, err := open.Publisher(c.Cache, flagcache.Scope{Project: c.ProjectToken, Host: host})
+	to, err := open.Publisher(c.Cache, flagcache.Scope{Project: c.ProjectToken, Host: host}, nil)
 	if err != nil {
 		return nil, badInput("", "%w", err)
 	}

@@ -48,8 +48,15 @@ func (e *apiError) passing() bool {
 	return e.status == http.StatusTooManyRequests || e.status == http.StatusRequestTimeout || e.status >= 500
 }
 
-// retry repeats a step for as long as its failure may pass.
+// retry repeats a step for as long as its failure may pass, and begins when the
+// API does not ask to be left alone any more, whichever call it told so.
 func (n *Namespace) retry(ctx context.Context, step func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if until := n.leftAlone(0); sleep(ctx, time.Until(until)) != nil {
+		return fmt.Errorf("left alone until %s, as Cloudflare asked: %w", until.UTC().Format(time.RFC3339), ctx.Err())
+	}
 	wait := writeGap
 	for attempt := 1; ; attempt++ {
 		err := step()
@@ -61,7 +68,7 @@ func (n *Namespace) retry(ctx context.Context, step func() error) error {
 			if !answer.passing() {
 				return err
 			}
-			pause = max(pause, answer.retryAfter)
+			pause = max(pause, time.Until(n.leftAlone(answer.retryAfter)))
 		} else if !errors.Is(err, errSend) {
 			return err
 		}
@@ -70,6 +77,17 @@ func (n *Namespace) retry(ctx context.Context, step func() error) error {
 		}
 		wait *= 2
 	}
+}
+
+// leftAlone is until when the API is to be left alone: at least for so long from
+// now.
+func (n *Namespace) leftAlone(atLeast time.Duration) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if until := time.Now().Add(atLeast); until.After(n.notBefore) {
+		n.notBefore = until
+	}
+	return n.notBefore
 }
 
 // errSend is a request to which no whole answer came.
@@ -84,7 +102,11 @@ func (n *Namespace) send(ctx context.Context, method, path, contentType string, 
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+n.token)
+	token, err := n.token(bounded)
+	if err != nil {
+		return nil, fmt.Errorf("read the API token: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -29,11 +30,15 @@ const MaxValue = 25 << 20
 // writeGap is the time between two writes of one key: KV takes one a second.
 const writeGap = 1100 * time.Millisecond
 
-// Config says where to publish. Account, Namespace and Token are required.
+// Config says where to publish. Account, Namespace and a token are required.
 type Config struct {
 	Account   string // the account's id
 	Namespace string // the namespace's id
 	Token     string // an API token that may edit Workers KV; it is in no error
+
+	// TokenFunc, if not nil, gives the token in place of Token. It is asked for each
+	// request, so the token can change without a restart.
+	TokenFunc func(context.Context) (string, error)
 
 	// BaseURL is the address of the API. Empty: https://api.cloudflare.com/client/v4
 	BaseURL string
@@ -46,8 +51,11 @@ type Config struct {
 type Namespace struct {
 	scope  flagcache.Scope
 	root   string // of the namespace in the API
-	token  string
+	token  func(context.Context) (string, error)
 	client *http.Client
+
+	mu        sync.Mutex
+	notBefore time.Time // until when the API asks to be left alone
 
 	writing chan struct{} // has a value while somebody writes, who owns what follows
 	written time.Time     // when a write was last tried
@@ -58,12 +66,15 @@ func New(scope flagcache.Scope, cfg Config) (*Namespace, error) {
 	if err := scope.Validate(); err != nil {
 		return nil, err
 	}
-	for _, required := range []struct{ value, what string }{
-		{cfg.Account, "account id"}, {cfg.Namespace, "namespace id"}, {cfg.Token, "API token: set CLOUDFLARE_API_TOKEN"},
-	} {
-		if required.value == "" {
-			return nil, fmt.Errorf("cloudflarekv: no %s", required.what)
-		}
+	switch {
+	case cfg.Account == "":
+		return nil, errors.New("cloudflarekv: no account id")
+	case cfg.Namespace == "":
+		return nil, errors.New("cloudflarekv: no namespace id")
+	case cfg.Token == "" && cfg.TokenFunc == nil:
+		return nil, errors.New("cloudflarekv: no API token: set CLOUDFLARE_API_TOKEN")
+	case cfg.TokenFunc == nil:
+		cfg.TokenFunc = func(context.Context) (string, error) { return cfg.Token, nil }
 	}
 	base := strings.TrimRight(cmp.Or(cfg.BaseURL, "https://api.cloudflare.com/client/v4"), "/")
 	if u, err := url.Parse(base); err != nil || u.Host == "" {
@@ -72,7 +83,7 @@ func New(scope flagcache.Scope, cfg Config) (*Namespace, error) {
 	return &Namespace{
 		scope:  scope.Canonical(),
 		root:   fmt.Sprintf("%s/accounts/%s/storage/kv/namespaces/%s", base, url.PathEscape(cfg.Account), url.PathEscape(cfg.Namespace)),
-		token:  cfg.Token,
+		token:  cfg.TokenFunc,
 		client: cmp.Or(cfg.HTTPClient, &http.Client{}),
 
 		writing: make(chan struct{}, 1),
@@ -82,17 +93,17 @@ func New(scope flagcache.Scope, cfg Config) (*Namespace, error) {
 // Scheme begins the URLs that Open takes.
 const Scheme = "cloudflare-kv"
 
-// Open makes a publisher for cloudflare-kv://ACCOUNT/NAMESPACE, with the token of
-// the environment's CLOUDFLARE_API_TOKEN, and the API's address of
-// CLOUDFLARE_API_BASE_URL if that is set. It does no I/O.
-func Open(rawURL string, scope flagcache.Scope) (*Namespace, error) {
+// Open makes a publisher for cloudflare-kv://ACCOUNT/NAMESPACE, with the API's
+// address of the environment's CLOUDFLARE_API_BASE_URL if that is set. token is a
+// [Config].TokenFunc; nil: the environment's CLOUDFLARE_API_TOKEN. It does no I/O.
+func Open(rawURL string, scope flagcache.Scope, token func(context.Context) (string, error)) (*Namespace, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != Scheme || u.User != nil || u.RawQuery != "" || u.Host == "" || strings.Count(u.Path, "/") != 1 || len(u.Path) < 2 {
 		return nil, fmt.Errorf("cloudflarekv: %w: want cloudflare-kv://ACCOUNT/NAMESPACE", flagcache.ErrURL)
 	}
 	return New(scope, Config{
 		Account: u.Host, Namespace: u.Path[1:],
-		Token: os.Getenv("CLOUDFLARE_API_TOKEN"), BaseURL: os.Getenv("CLOUDFLARE_API_BASE_URL"),
+		Token: os.Getenv("CLOUDFLARE_API_TOKEN"), TokenFunc: token, BaseURL: os.Getenv("CLOUDFLARE_API_BASE_URL"),
 	})
 }
 

@@ -253,17 +253,17 @@ func TestForeignAndDamaged(t *testing.T) {
 func TestOpen(t *testing.T) {
 	t.Setenv("CLOUDFLARE_API_TOKEN", cloudflaretest.Token)
 	t.Setenv("CLOUDFLARE_API_BASE_URL", "")
-	n, err := Open("cloudflare-kv://acc0/ns0", scope)
+	n, err := Open("cloudflare-kv://acc0/ns0", scope, nil)
 	if err != nil || n.root != "https://api.cloudflare.com/client/v4/accounts/acc0/storage/kv/namespaces/ns0" || n.Scope() != scope {
 		t.Errorf("open: %v, %+v", err, n)
 	}
 	for _, bad := range []string{"cloudflare-kv://acc0", "cloudflare-kv://acc0/", "cloudflare-kv:///ns", "cloudflare-kv://a/b/c", "cloudflare-kv://a:hunter2@b/c", "cloudflare-kv://a/b?x=1", "redis://a/b"} {
-		if _, err := Open(bad, scope); !errors.Is(err, flagcache.ErrURL) || strings.Contains(err.Error(), "hunter2") {
+		if _, err := Open(bad, scope, nil); !errors.Is(err, flagcache.ErrURL) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("open %s: %v", bad, err)
 		}
 	}
 	t.Setenv("CLOUDFLARE_API_TOKEN", "")
-	if _, err := Open("cloudflare-kv://acc0/ns0", scope); err == nil || !strings.Contains(err.Error(), "CLOUDFLARE_API_TOKEN") {
+	if _, err := Open("cloudflare-kv://acc0/ns0", scope, nil); err == nil || !strings.Contains(err.Error(), "CLOUDFLARE_API_TOKEN") {
 		t.Errorf("open without a token: %v", err)
 	}
 	if _, err := New(flagcache.Scope{Project: "phc_x"}, Config{Account: "a", Namespace: "n", Token: "t"}); err == nil {

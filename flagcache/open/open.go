@@ -3,6 +3,7 @@
 package open
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -77,11 +78,11 @@ func opened[S Store](s S, err error) (Store, error) {
 func Publishes(rawURL string) bool { return strings.HasPrefix(rawURL, cloudflarekv.Scheme+":") }
 
 // Publisher makes the publisher of a URL. It does no I/O. A malformed URL is a
-// [flagcache.ErrURL].
+// [flagcache.ErrURL]. token is asked for each request; nil: the environment's.
 //
-//	cloudflare-kv://ACCOUNT/NAMESPACE   with the token in CLOUDFLARE_API_TOKEN
-func Publisher(rawURL string, scope flagcache.Scope) (flagcache.Publisher, error) {
-	p, err := cloudflarekv.Open(rawURL, scope)
+//	cloudflare-kv://ACCOUNT/NAMESPACE   with an API token, CLOUDFLARE_API_TOKEN
+func Publisher(rawURL string, scope flagcache.Scope, token func(context.Context) (string, error)) (flagcache.Publisher, error) {
+	p, err := cloudflarekv.Open(rawURL, scope, token)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,11 @@
-// Package publish fills a [flagcache.Publisher] from PostHog: the writer where there
-// is no lease.
+// Package publish fills a [flagcache.Publisher]: with what the leader of a fleet
+// serves ([Leader]), or from PostHog, where there is no fleet ([Once]).
 package publish
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -49,7 +48,7 @@ func Once(ctx context.Context, to flagcache.Publisher, from flagcache.Upstream) 
 	}
 	// The order is that in which PostHog was asked.
 	asked := time.Now()
-	position := flagcache.Position{Epoch: max(head.Epoch, uint64(max(0, asked.UnixMicro()))) + 1 + uint64(rand.N(1<<20)), Seq: 1}
+	position := flagcache.Position{Epoch: above(head.Epoch, asked), Seq: 1}
 	answer, err := from.Fetch(ctx, etag)
 	if err != nil {
 		return r, fmt.Errorf("%w: %w", ErrUpstream, err)
