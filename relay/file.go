@@ -69,13 +69,15 @@ func readFile(path string) ([]byte, error) {
 }
 
 // Follow reloads the configuration when its file, or a file of relay keys that
-// it names, changes, and at each signal on now, until ctx ends. A configuration
-// that cannot be used is logged with the reason, and the former one stays. read
-// gives the configuration of the file.
+// it names, has changed and has then stayed the same from one look to the next,
+// and at each signal on now, until ctx ends: what is still being written may be
+// a configuration, too. One that cannot be used is logged with the reason, and
+// the former one stays. read gives the configuration of the file.
 func (r *Relay) Follow(ctx context.Context, every time.Duration, now <-chan os.Signal, path string, read func() (Config, error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	seen := r.prints(path)
+	last := seen
 	for {
 		forced := false
 		select {
@@ -86,7 +88,9 @@ func (r *Relay) Follow(ctx context.Context, every time.Duration, now <-chan os.S
 		case <-ticker.C:
 		}
 		prints := r.prints(path)
-		if !forced && slices.Equal(prints, seen) {
+		settled := slices.Equal(prints, last)
+		last = prints
+		if !forced && (!settled || slices.Equal(prints, seen)) {
 			continue
 		}
 		seen = prints
@@ -99,6 +103,7 @@ func (r *Relay) Follow(ctx context.Context, every time.Duration, now <-chan os.S
 			continue
 		}
 		seen = r.prints(path) // it may name other files now
+		last = seen
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
@@ -262,6 +263,49 @@ func TestFollow(t *testing.T) {
 	if strings.Contains(r.logs.String(), key) || strings.Contains(r.logs.String(), posthogtest.SecretKey) {
 		t.Error("a key is in the logs")
 	}
+}
+
+// A file that is being written is left alone: a half of it may be a
+// configuration, one without keys for instance.
+func TestFollowWaitsForTheWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "relay.yaml")
+		write := func(text string) {
+			t.Helper()
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("a")
+		up := posthogtest.NewInMemory(t)
+		r, err := relay.New(t.Context(), config(up), relay.Options{Transport: up.Client().Transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read []string
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Follow(ctx, 2*time.Second, nil, file, func() (relay.Config, error) {
+				text, err := os.ReadFile(file)
+				read = append(read, string(text))
+				return config(up), err
+			})
+		}()
+		for second, text := range map[int]string{2: "ab", 4: "abc", 6: "abcd", 20: "x", 22: "abcd"} {
+			time.AfterFunc(time.Duration(second)*time.Second-time.Millisecond, func() { write(text) })
+		}
+		time.Sleep(time.Minute)
+		stop()
+		<-done
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if len(read) != 1 || read[0] != "abcd" {
+			t.Errorf("read %q, want what was there at the end, once", read)
+		}
+	})
 }
 
 // A key-less relay answers to the names of its own host alone.

@@ -20,8 +20,9 @@ import (
 	"github.com/hogflags/hogflags/relay"
 )
 
-// lookAtConfig is how often serve looks whether its configuration has changed.
-const lookAtConfig = 5 * time.Second
+// lookAtConfig is how often serve looks whether its configuration has changed. It
+// takes two looks.
+const lookAtConfig = 2 * time.Second
 
 type serveCmd struct {
 	Config        string `env:"HOGFLAGS_CONFIG" placeholder:"FILE" help:"A file of configuration, for several projects. The options of a project then go there."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ func (s *soak) reconfigure(ctx context.Context, rnd *rand.Rand) {
 		if rnd.IntN(3) == 0 {
 			name = "bad configurations"
 			body = [][]byte{
-				nil, body[:rnd.IntN(len(body))], []byte("projects: []"), []byte("<html>"),
+				nil, body[:rnd.IntN(bytes.Index(body, []byte("secret_key")))], []byte("projects: []"), []byte("<html>"),
 				append([]byte("unknown: 1\n"), body...), []byte(strings.Replace(string(body), "127.0.0.1:0", "127.0.0.1:1", 1)),
 				[]byte(strings.Replace(string(body), "interval: 1", "interval: 0.0", 1)),
 			}[rnd.IntN(7)]
