@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -32,6 +35,8 @@ type grammar struct {
 	Doctor      doctorCmd      `cmd:"" help:"Look for what is wrong with a fleet's store, and say what to do."`
 	Conformance conformanceCmd `cmd:"" help:"Judge the evaluator against cases with known answers."`
 	Demo        demoCmd        `cmd:"" help:"Watch a fleet follow a flag change. Needs no account and no network."`
+
+	Version kong.VersionFlag `help:"Print the version."`
 }
 
 // Exit codes, documented in docs/cli.md and in each command's help.
@@ -92,6 +97,7 @@ func run(args []string, std console) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(std),
+		kong.Vars{"version": "hogflags " + version()},
 	)
 	if len(args) == 0 {
 		args = []string{"--help"}
@@ -101,6 +107,16 @@ func run(args []string, std console) int {
 		return report(std, commandName(err), &stop{code: exitUsage, err: err})
 	}
 	return report(std, command.Selected().Name, command.Run())
+}
+
+// version is that of the module or of the commit that this was built from, as Go
+// has noted it, and of Go.
+func version() string {
+	v := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v = cmp.Or(info.Main.Version, v)
+	}
+	return fmt.Sprintf("%s %s %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // report writes an error as one line and returns the exit code.

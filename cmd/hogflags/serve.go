@@ -64,7 +64,7 @@ func defaultStore(log *slog.Logger) string {
 	dir, err := os.UserCacheDir()
 	if err == nil {
 		dir = filepath.Join(dir, "hogflags")
-		err = os.MkdirAll(dir, 0o700)
+		err = writable(dir)
 	}
 	if err != nil {
 		log.Warn("definitions are kept in memory alone: there is no cache folder, and --cache names no store", "error", err)
@@ -73,6 +73,19 @@ func defaultStore(log *slog.Logger) string {
 	path := filepath.Join(dir, "definitions.db")
 	log.Info("definitions are kept in a database, as --cache names no store", "file", path)
 	return "sqlite:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
+}
+
+// writable makes a folder, and writes to it: it may be there on a read-only file
+// system, as in a container.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // logger writes to standard error.
