@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Builds the evaluator for WebAssembly: bash build.sh [FOLDER], by default dist.
 # hogflags.wasm is all of it; hogflags-small.wasm is without the backtracking
-# machine for regular expressions and without the data of time zones.
+# machine for regular expressions and without the data of time zones. Both are
+# written down as they are once Go's runtime has started (snapshot.mjs), which
+# takes Node.js. wasm/reseed.go is what -checklinkname=0 is for.
 set -euo pipefail
 cd "$(dirname "$0")"
 folder=${1:-dist}
@@ -16,7 +18,8 @@ for package in os fmt io/fs path time unicode syscall internal/poll internal/god
 done
 
 build() {
-  GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags '-s -w' "${cold[@]}" "${@:2}" -o "$folder/$1" ./wasm
+  GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags '-s -w -checklinkname=0' "${cold[@]}" "${@:2}" -o "$folder/$1" ./wasm
+  node snapshot.mjs "$folder/$1"
   printf '%s: %d KB, %d KB gzipped\n' "$1" "$(($(wc -c <"$folder/$1") / 1000))" "$(($(gzip -9c "$folder/$1" | wc -c) / 1000))"
 }
 

@@ -7,7 +7,7 @@ const decoder = new TextDecoder();
 const runtimes = { server: 0, client: 1, unknown: 2 };
 const keptInput = 64 << 10; // as in wasm/main.go
 
-/** An evaluator: one instance of the WebAssembly module. */
+/** An evaluator: one instance of the WebAssembly module, in which Go's runtime has started when it was built. */
 export class Evaluator {
   #wasm;
   #output;
@@ -21,7 +21,6 @@ export class Evaluator {
       wasi_snapshot_preview1: wasi(() => instance.exports.memory),
     });
     this.#wasm = instance.exports;
-    this.#wasm._initialize();
     this.#output = this.#wasm.output() >>> 0;
   }
 
@@ -37,6 +36,7 @@ export class Evaluator {
     memory.set(zone, start);
     memory.set(document, start + zone.length);
     this.#input.size = 0; // the evaluator drops it
+    this.#call("reseed"); // here, because secure randomness may be had in a request alone
     const handle = this.#call("load", zone.length, document.length);
     const { text } = this.#result();
     if (handle === 0) throw new Error(`@hogflags/edge: load definitions: ${text}`);

@@ -1,59 +1,85 @@
 // Measures this package beside posthog-node in workerd, with the same definitions
-// in the same KV namespace: node bench.mjs. Both clients are warm; time is taken
-// outside of the runtime, whose own clock stands still while it computes.
+// in KV, on Linux: node bench.mjs [ROUNDS]. A cold start is a new process until its
+// first answer to all flags; the Workers take turns. A busy machine lengthens wall
+// clock most and minima least, so there are both, and the time of the processor.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 
 import { project } from "./project.mjs";
-import { bundle, start } from "./runtime.mjs";
+import { bundle } from "./runtime.mjs";
+import { namespace, prepare, run } from "./workerd.mjs";
 
+const rounds = Number(process.argv[2] ?? 20);
+const many = 500; // evaluations of all flags in one request
+const requests = 200; // for one evaluation each
 const TOKEN = "phc_bench";
-const document = project(100);
-const { flags, group_type_mapping: groupTypeMapping, cohorts } = JSON.parse(document);
-const value = JSON.stringify({ flags, groupTypeMapping, cohorts });
-const names = ["bench", "posthog"];
+const { flags, group_type_mapping: groupTypeMapping, cohorts } = JSON.parse(project(100));
+const kv = await namespace(JSON.stringify({ flags, groupTypeMapping, cohorts }));
+const wasm = (name) => readFileSync(new URL(`../dist/${name}.wasm`, import.meta.url));
+const texts = { TOKEN, HOST: "http://posthog.test" };
+const workers = {
+  "empty Worker": prepare(await bundle("bare"), undefined, texts, kv.address),
+  "posthog-node": prepare(await bundle("posthog"), undefined, texts, kv.address),
+  "@hogflags/edge": prepare(await bundle("bench"), wasm("hogflags"), texts, kv.address),
+  "small build": prepare(await bundle("bench"), wasm("hogflags-small"), texts, kv.address),
+};
 
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-async function timed(f) {
+const cold = {};
+const warm = {};
+for (let round = 0; round < rounds; round++) {
+  for (const name of Object.keys(workers)) (cold[name] ??= []).push(await coldStart(name));
+}
+const right = await answers("posthog-node");
+for (const name of ["@hogflags/edge", "small build"]) assert.deepEqual(await answers(name), right, "all say the same");
+for (let round = 0; round < Math.min(rounds, 5); round++) {
+  for (const name of Object.keys(workers)) (warm[name] ??= []).push(await warmRequests(name));
+}
+for (const worker of Object.values(workers)) worker.remove();
+kv.close();
+
+const summary = (lists) => Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, Object.fromEntries(Object.keys(list[0]).map((what) => {
+  const sorted = list.map((measured) => measured[what]).sort((a, b) => a - b);
+  return [what, `${sorted[0].toFixed(1)}  ${sorted[sorted.length >> 1].toFixed(1)}`];
+}))]));
+console.log(`cold start, ms: minimum and median of ${rounds}`);
+console.table(summary(cold));
+console.log(`warm: minimum and median of ${Math.min(rounds, 5)}`);
+console.table(summary(warm));
+
+async function coldStart(name) {
   const from = performance.now();
-  const result = await f();
-  return [performance.now() - from, result];
+  const worker = await run(workers[name]);
+  const up = performance.now();
+  const answer = await worker.ask("/?n=1");
+  const end = performance.now();
+  const { all, main } = worker.processor();
+  assert.equal(Object.keys(answer).length, name === "empty Worker" ? 0 : 100);
+  await worker.stop();
+  return { "processor, all": all, "main thread": main, "wall clock": end - from, "of that until it listens": up - from, "its first request": end - up };
 }
-async function started(name) {
-  const runtime = await start(name, { TOKEN, HOST: "https://posthog.test" }, () => assert.fail("a request while serving"));
-  await (await runtime.getKVNamespace("FLAGS")).put(`posthog:flags:${TOKEN}`, value);
-  return runtime;
-}
-const ask = async (runtime, n) => (await runtime.dispatchFetch(`https://edge.test/?n=${n}`)).json();
 
-for (const name of names) await bundle(name);
-const cold = { bench: [], posthog: [], bare: [] };
-const warm = { bench: [], posthog: [] };
-const small = { bench: [], posthog: [] };
-const runtimes = {};
-for (let round = 0; round < 7; round++) {
-  for (const name of names) {
-    const [up, runtime] = await timed(() => started(name));
-    const [first] = await timed(() => ask(runtime, 1));
-    cold[name].push({ up, first });
-    if (round === 6) runtimes[name] = runtime;
-    else await runtime.dispose();
-  }
+async function warmRequests(name) {
+  const worker = await run(workers[name]);
+  await worker.ask(`/?n=${many}`);
+  for (let i = 0; i < requests; i++) await worker.ask("/?n=1"); // so that all is compiled for speed
+  const ran = async (calls, path) => {
+    const before = worker.processor().all;
+    const from = performance.now();
+    for (let i = 0; i < calls; i++) await worker.ask(path);
+    return { processor: worker.processor().all - before, wall: performance.now() - from };
+  };
+  const inside = await ran(1, `/?n=${many}`);
+  const whole = await ran(requests, "/?n=1");
+  await worker.stop();
+  return {
+    "all flags, processor µs": (1000 / many) * inside.processor, "wall µs": (1000 / many) * inside.wall,
+    "request for all flags, processor µs": (1000 / requests) * whole.processor, "request, wall µs": (1000 / requests) * whole.wall,
+  };
 }
-for (const name of names) await ask(runtimes[name], 500); // so that both are compiled for speed
-assert.deepEqual(await ask(runtimes.bench, 20), await ask(runtimes.posthog, 20), "both say the same");
-for (let round = 0; round < 7; round++) {
-  for (const name of names) {
-    const [time] = await timed(() => ask(runtimes[name], 500));
-    const [one] = await timed(() => ask(runtimes[name], 1));
-    warm[name].push((1000 * time) / 500);
-    small[name].push(one);
-  }
+
+async function answers(name) {
+  const worker = await run(workers[name]);
+  const answer = await worker.ask("/?n=20");
+  await worker.stop();
+  return answer;
 }
-const line = (name) => ({
-  "start of the runtime with it, ms": median(cold[name].map((c) => c.up)).toFixed(0),
-  "first request, ms": median(cold[name].map((c) => c.first)).toFixed(1),
-  "both, ms": median(cold[name].map((c) => c.up + c.first)).toFixed(0),
-  "all of 100 flags, µs": median(warm[name]).toFixed(0),
-});
-console.table({ "@hogflags/edge": line("bench"), "posthog-node": line("posthog") });
-for (const name of names) await runtimes[name].dispose();

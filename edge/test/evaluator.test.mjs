@@ -42,6 +42,29 @@ test("decided, inconclusive and not found", () => {
   assert.equal(flags.evaluate("team", { distinctId: "u", groups: { company: 5 }, groupProperties: { company: { size: 11 } } }).value, true);
 });
 
+// Instances begin alike, as a started runtime that was written down, but for their
+// randomness: who knows the module must not know how an instance seeds its tables.
+test("each instance is reseeded from the host", () => {
+  const started = (fill) => {
+    const { exports } = new WebAssembly.Instance(module, { wasi_snapshot_preview1: new Proxy({
+      random_get(start, length) {
+        new Uint8Array(exports.memory.buffer, start, length).fill(fill);
+        return 0;
+      },
+    }, { get: (calls, name) => calls[name] ?? (() => 0) }) });
+    const before = Buffer.from(exports.memory.buffer.slice(0));
+    exports.reseed();
+    return { before, after: Buffer.from(exports.memory.buffer.slice(0)) };
+  };
+  const differences = (a, b) => a.reduce((n, byte, i) => n + Number(byte !== b[i]), 0);
+  const [one, same, other] = [started(2), started(2), started(3)];
+  assert.equal(differences(one.before, other.before), 0);
+  assert.equal(differences(one.after, same.after), 0);
+  const state = 2 * (256 + 32); // the bytes of two generators of ChaCha8: the runtime's and its thread's
+  assert.ok(differences(one.after, other.after) > 0.9 * state, `${differences(one.after, other.after)} bytes differ`);
+  assert.ok(differences(one.before, one.after) > 0.9 * state);
+});
+
 test("all flags, and those named", () => {
   const flags = new Evaluator(module).load(document);
   const subject = { distinctId: "u", personProperties: { plan: "pro", email: "ann@x.org", seen: "2026-11-20T00:00:00Z" } };
