@@ -79,9 +79,12 @@ func testSaveOlder(t *testing.T, b Backend) {
 
 func testSaveWithoutLease(t *testing.T, b Backend) {
 	s := b.fresh(t)
-	c := acquire(t, s, bid("a"), short)
+	c := acquire(t, s, bid("a"), long)
 	e := entry(s, c, 1, `{"flags":[1]}`)
 	save(t, s, c, e)
+	if _, err := s.Renew(t.Context(), c, short); err != nil {
+		t.Fatal(err)
+	}
 	until(t, "the lease expires", func() bool { return !record(t, s).Live() })
 	_, err := s.Save(t.Context(), c, entry(s, c, 2, `{"flags":[2]}`))
 	wantErr(t, "save after the lease expired", err, flagcache.ErrNotHeld)
