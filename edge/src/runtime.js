@@ -1,4 +1,4 @@
-// What PostHog reads from the head of a request, as relay/runtime.go knows it.
+// What PostHog reads from the head of a request, as relay/runtime.go reads it; relay/testdata/runtimes.json holds both to it.
 
 const sdks = {
   python: "server", ruby: "server", php: "server", java: "server", go: "server", node: "server", dotnet: "server", elixir: "server",

@@ -1,7 +1,8 @@
 // A Worker that answers for flags from what a KV namespace holds. It is made of web
 // standards alone: fetch handler, scheduled handler, KV binding.
 
-import { answerFlags, NotHere } from "./flags.js";
+import { NotHere } from "./ask.js";
+import { answerFlags } from "./flags.js";
 import { Keeper } from "./keeper.js";
 import { answerAll, answerOne, Refusal, subjectOf } from "./ofrep.js";
 import { publish } from "./writer.js";

@@ -149,13 +149,13 @@ test("/flags is answered as PostHog would, and nothing is requested", async () =
   for (const [path, body, why] of [
     ["/flags?v=2", request(), /names no flags/],
     ["/flags?v=2", request({ flag_keys_to_evaluate: ["survey-targeting"] }), /do not have/],
-    ["/flags?v=2&config=true", request(), /asks for more/],
+    ["/flags?v=2&config=true", request(), /the parameter config/],
     ["/flags", request(), /another version/],
     ["/flags?v=2", request({ token: "phc_other" }), /another project/],
     ["/flags?v=2", request({ distinct_id: undefined }), /no distinct_id/],
     ["/flags?v=2", request({ $groups: {} }), /it has "\$groups"/],
     ["/flags?v=2", "{", /not a JSON object/],
-    ["/flags?v=2", request({ flag_keys_to_evaluate: ["gated"], person_properties: [] }), /want an object/],
+    ["/flags?v=2", request({ flag_keys_to_evaluate: ["gated"], person_properties: [] }), /its person_properties is not/],
   ]) {
     const refused = await post(path, body);
     assert.equal(refused.status, 503);
