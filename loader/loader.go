@@ -85,7 +85,8 @@ type Config struct {
 	// MaxAge is how old definitions may be ([Status].Age) and still decide a
 	// flag. Older ones make every flag inconclusive, for want of
 	// [rules.Freshness], until they are confirmed. Definitions of unknown age
-	// never expire. Zero: none do; otherwise it is at least two PollIntervals.
+	// never expire. Zero: none do; otherwise it is at least two PollIntervals, and
+	// should be two of a coordinator's.
 	MaxAge time.Duration
 
 	// OnQuotaLimited is what to answer while upstream says that the project is
@@ -114,7 +115,7 @@ func (c *Config) complete() error {
 	case c.PollInterval < minPollInterval:
 		return fmt.Errorf("loader config: PollInterval is %v: want at least %v", c.PollInterval, minPollInterval)
 	}
-	if c.MaxAge != 0 && c.MaxAge < 2*c.PollInterval {
+	if c.MaxAge < 0 || c.MaxAge != 0 && c.Coordinator == nil && c.MaxAge < 2*c.PollInterval {
 		return fmt.Errorf("loader config: MaxAge is %v: want at least %v, two PollIntervals, else definitions expire between polls", c.MaxAge, 2*c.PollInterval)
 	}
 	if c.OnQuotaLimited > ClearFlags {
@@ -196,6 +197,14 @@ func New(ctx context.Context, cfg Config) (*Loader, error) {
 // for it at each evaluation. It does not block, and goes on returning a set
 // after Close.
 func (l *Loader) Rules() *rules.Set { return l.keeper.current() }
+
+// Compiled is the set of the definitions held, whatever their age and the quota;
+// nil as long as there are none. It does not block.
+func (l *Loader) Compiled() *rules.Set { return l.keeper.rules.Load() }
+
+// Expired reports whether the definitions are older than MaxAge, so that Rules
+// decides nothing. It does not block.
+func (l *Loader) Expired() bool { return l.keeper.serving.Load().expires(time.Now()) }
 
 // Definitions is the document of the rules, as upstream sent it. It is false
 // while there is none, and always without [Config.KeepDefinitions].

@@ -38,10 +38,15 @@ func (k *keeper) current() *rules.Set {
 	switch {
 	case s == nil:
 		return nil
-	case !s.until.IsZero() && time.Now().After(s.until):
+	case !s.until.IsZero() && s.expires(time.Now()):
 		return s.expired
 	}
 	return s.set
+}
+
+// expires reports whether the definitions are too old by now.
+func (s *serving) expires(now time.Time) bool {
+	return s != nil && !s.until.IsZero() && now.After(s.until)
 }
 
 // serveLocked makes what is known the thing to answer from.

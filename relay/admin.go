@@ -55,6 +55,9 @@ func (r *Relay) readyz(w http.ResponseWriter, req *http.Request) {
 	var missing, all []string
 	for _, p := range r.current.Load().projects {
 		line := p.Name + ": ready"
+		if p.feed.expired() {
+			line += ", with definitions older than " + p.MaxAge.String()
+		}
 		if p.feed.document() == nil {
 			line = p.Name + ": " + reason(p.feed.loader.Status())
 			if !p.Optional {
@@ -117,6 +120,7 @@ type projectReport struct {
 	Bytes      int            `json:"bytes"`
 	AppliedAt  *time.Time     `json:"applied_at"`  // null until definitions are served
 	AgeSeconds *float64       `json:"age_seconds"` // since upstream confirmed them; null if not known
+	Expired    bool           `json:"expired"`     // they are older than they may be
 	Upstream   upstreamReport `json:"upstream"`
 	Store      *storeReport   `json:"store"`     // null without a store
 	Published  *publication   `json:"published"` // null if nothing is to be published by this relay
@@ -198,6 +202,7 @@ func (p *project) report() projectReport {
 		Epoch:     s.Position.Epoch,
 		Seq:       s.Position.Seq,
 		Flags:     s.Flags,
+		Expired:   p.feed.expired(),
 		Upstream:  upstreamReport{Full: s.Full, NotModified: s.NotModified, Failed: s.Failed},
 		Remote:    p.Remote,
 		RelayKeys: len(p.keys),

@@ -131,6 +131,11 @@ type Project struct {
 	// means 30 s.
 	PollInterval time.Duration `yaml:"poll_interval"`
 
+	// MaxAge is how old definitions may be, since PostHog confirmed them, and still
+	// be answered from and handed out; at least two PollIntervals. Zero: as old as
+	// may be.
+	MaxAge time.Duration `yaml:"max_age"`
+
 	// LastKnownGood is a file for the last good definitions, to start from
 	// when neither PostHog nor the store can be reached. Empty: none.
 	LastKnownGood string `yaml:"last_known_good"`
@@ -257,6 +262,8 @@ func (p *Project) complete() error {
 	switch {
 	case p.PollInterval < time.Second:
 		return fmt.Errorf("poll_interval is %v: want at least 1s", p.PollInterval)
+	case p.MaxAge < 0 || p.MaxAge != 0 && p.MaxAge < 2*p.PollInterval:
+		return fmt.Errorf("max_age is %v: want at least %v, twice the poll_interval, else definitions expire between polls", p.MaxAge, 2*p.PollInterval)
 	case !slices.Contains([]Remote{RemoteInconclusive, RemoteNever, RemoteAlways}, p.Remote):
 		return fmt.Errorf("remote is %q: want %s, %s or %s", p.Remote, RemoteInconclusive, RemoteNever, RemoteAlways)
 	case p.Cache != "" && p.CacheFrom.set():

@@ -62,6 +62,8 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		head + "limits: {per_key: {burst: 1}}":                  "a burst needs per_second",
 		head + "  poll_interval: 10":                            "line 4: cannot unmarshal",
 		head + "  poll_interval: soon":                          "line 4",
+		head + "  max_age: 59s":                                 "max_age is 59s: want at least 1m0s, twice the poll_interval",
+		head + "  max_age: -1h":                                 "max_age is -1h0m0s",
 		head + "  remote: perhaps":                              `remote is "perhaps": want inconclusive, never or always`,
 		head + "  hostnames: ['http://x']":                      "hostnames",
 		head + "  host: ftp://x":                                "neither http nor https",

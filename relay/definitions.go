@@ -30,7 +30,7 @@ func (r *Relay) definitions(w http.ResponseWriter, req *http.Request, s *registr
 		return
 	}
 	d := c.project.feed.document()
-	if d == nil {
+	if d == nil || c.project.feed.expired() {
 		writeText(w, http.StatusServiceUnavailable, textUnavailable)
 		return
 	}

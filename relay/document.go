@@ -31,10 +31,13 @@ type document struct {
 
 	set  *rules.Set
 	feed catalog
+
+	tooOld   bool             // set decides nothing, for want of newer definitions
+	withheld func() *document // the same, too old
 }
 
-func newDocument(d loader.Definitions, set *rules.Set) *document {
-	return &document{
+func newDocument(d loader.Definitions, set *rules.Set, maxAge time.Duration) *document {
+	doc := &document{
 		revision: d.Revision,
 
 		revisionText: d.Revision.String(),
@@ -48,6 +51,12 @@ func newDocument(d loader.Definitions, set *rules.Set) *document {
 		set:     set,
 		feed:    newCatalog(d.Body),
 	}
+	doc.withheld = sync.OnceValue(func() *document {
+		old := *doc
+		old.set, old.tooOld = set.Withheld(rules.Missing{Kind: rules.Freshness, Name: maxAge.String()}, nil), true
+		return &old
+	})
+	return doc
 }
 
 // encoded is the body in a content encoding: "gzip", "zstd" or "".

@@ -36,6 +36,7 @@ type supply struct {
 	publishToken  Source
 	readOnly      bool
 	interval      time.Duration
+	maxAge        time.Duration
 	lastKnownGood string
 	timeZone      string
 }
@@ -51,6 +52,7 @@ func (p *Project) supply() supply {
 		publishToken:  p.PublishToken,
 		readOnly:      p.ReadOnly,
 		interval:      p.PollInterval,
+		maxAge:        p.MaxAge,
 		lastKnownGood: p.LastKnownGood,
 		timeZone:      p.TimeZone,
 	}
@@ -96,6 +98,7 @@ func startFeed(ctx context.Context, name string, of supply, from *feed, d deps) 
 		ProjectToken:    of.token,
 		Host:            of.host,
 		KeepDefinitions: true,
+		MaxAge:          of.maxAge,
 		Logger:          log,
 	}
 	if from != nil {
@@ -234,7 +237,7 @@ func (f *feed) adopt() {
 	if !ok || f.paused {
 		return
 	}
-	set := f.loader.Rules()
+	set := f.loader.Compiled()
 	if again, _ := f.loader.Definitions(); again.Revision != d.Revision {
 		return // the rules may be either's: who is told of the change comes next
 	}
@@ -242,7 +245,7 @@ func (f *feed) adopt() {
 	if now != nil && now.revision == d.Revision {
 		return
 	}
-	next := newDocument(d, set)
+	next := newDocument(d, set, f.of.maxAge)
 	if last := cmp.Or(now, f.before); last != nil {
 		next.former = append(last.former[max(0, len(last.former)-maxFormer):len(last.former):len(last.former)], last.revisionText)
 	}
@@ -277,6 +280,18 @@ func (f *feed) waitUntilReady(ctx context.Context) error {
 
 // document is what is served now, nil if there is none yet.
 func (f *feed) document() *document { return f.served.Load() }
+
+// expired reports whether the definitions are older than they may be.
+func (f *feed) expired() bool { return f.of.maxAge != 0 && f.loader.Expired() }
+
+// current is a document to evaluate from, nil if d is: d, or what is left of it
+// when it is older than it may be.
+func (f *feed) current(d *document) *document {
+	if d != nil && f.expired() {
+		return d.withheld()
+	}
+	return d
+}
 
 // etag is the validator of a document. Upstream may change it without changing
 // the document, of which nobody is told.

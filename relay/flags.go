@@ -82,7 +82,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 		return
 	}
 	p := c.project
-	d := p.feed.document()
+	d := p.feed.current(p.feed.document())
 	why := a.whole
 	if why == "" {
 		why = undecidable(a, &c, d)
@@ -123,6 +123,8 @@ func undecidable(a *ask, c *caller, d *document) string {
 	switch {
 	case d == nil:
 		return "no definitions"
+	case d.tooOld:
+		return "definitions too old" // PostHog may have other flags by now
 	case a.anonymous != "" && d.feed.continuity:
 		return "$anon_distinct_id" // PostHog stores what it belongs to
 	case a.everywhere && d.feed.runtimes:

@@ -30,6 +30,7 @@ var (
 	}
 	descState       = ofProject("definitions_state", "Whether the definitions are in this state: 1 or 0.", "state")
 	descAge         = ofProject("definitions_age_seconds", "Time since PostHog confirmed the definitions; absent if not known.")
+	descExpired     = ofProject("definitions_expired", "Whether the definitions are older than they may be: 1 or 0.")
 	descVersion     = ofProject("definitions_version_info", "The revision that is served: always 1.", "revision")
 	descFlags       = ofProject("definitions_flags", "How many flags are defined.")
 	descSuccess     = ofProject("last_success_timestamp_seconds", "When PostHog last confirmed the definitions; absent if not known.")
@@ -160,6 +161,7 @@ func (p *project) collect(to chan<- prometheus.Metric) {
 		gauge(descAge, s.Age.Seconds())
 		gauge(descSuccess, float64(s.CheckedAt.UnixMilli())/1000)
 	}
+	gauge(descExpired, yes(p.feed.expired()))
 	if d := p.feed.document(); d != nil {
 		gauge(descVersion, 1, d.revision.Short())
 	}

@@ -96,6 +96,7 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 	if awaited != "" {
 		d = p.feed.awaitRevision(req.Context(), opaque(awaited), refetchPatience)
 	}
+	d = p.feed.current(d)
 	if d == nil && (key == "" || p.Remote == RemoteNever) {
 		w.Header().Set("Retry-After", "1")
 		writeJSON(w, http.StatusServiceUnavailable, ofrepError{Key: key, Code: codeNotReady, Details: "no definitions yet"})

@@ -37,6 +37,7 @@ type serveCmd struct {
 	PublishToken  string        `name:"publish-token-file" env:"HOGFLAGS_PUBLISH_TOKEN_FILE" placeholder:"FILE" help:"The API token, in a file that is read again for each request."`
 	PollInterval  time.Duration `env:"HOGFLAGS_POLL_INTERVAL" placeholder:"TIME" help:"Between polls of PostHog by the whole fleet. Default: 30s."`
 	ReadOnly      bool          `env:"HOGFLAGS_READ_ONLY" help:"Serve what is stored; never ask PostHog for definitions, or lead."`
+	MaxAge        time.Duration `env:"HOGFLAGS_MAX_AGE" placeholder:"TIME" help:"How old definitions may be and still be answered from. Default: as old as may be."`
 	LastKnownGood string        `env:"HOGFLAGS_LAST_KNOWN_GOOD" placeholder:"FILE" help:"Where to keep the last good definitions, for a start while all else is down."`
 	Timezone      string        `env:"HOGFLAGS_TIMEZONE" placeholder:"ZONE" help:"The project's time zone, as Europe/Berlin."`
 	Server        bool          `env:"HOGFLAGS_SERVER" help:"All who ask are servers: answer requests for all flags here."`
@@ -208,6 +209,7 @@ func (c *serveCmd) single() (relay.Project, error) {
 		PublishToken:  relay.Source{File: c.PublishToken},
 		ReadOnly:      c.ReadOnly,
 		PollInterval:  c.PollInterval,
+		MaxAge:        c.MaxAge,
 		LastKnownGood: c.LastKnownGood,
 		TimeZone:      c.Timezone,
 		Server:        c.Server,
