@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hogflags/hogflags/flagdef"
@@ -30,10 +31,10 @@ type Keys struct {
 // It has every ability of the store beneath, and is safe for concurrent use.
 type Signed struct {
 	inner Store
-	keys  Keys
+	keys  atomic.Pointer[Keys] // replaced with mu held
 
 	mu   sync.Mutex
-	head Head // the last that was verified, with its signature
+	head Head // the last that was verified with these keys, with its signature
 	pin  Pin
 }
 
@@ -56,17 +57,35 @@ func NewSigned(store Store, keys Keys) (*Signed, error) {
 	if u, ok := store.(interface{ Unsigned() error }); ok { // others write there, without keys
 		return nil, fmt.Errorf("sign store: %w", u.Unsigned())
 	}
+	s := &Signed{inner: store}
+	if err := s.Rotate(keys); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Rotate replaces the keys while the store is used. What is stored is verified
+// anew. A store that could sign has to be able to go on: else ErrNoSigningKey, and
+// the keys stay.
+func (s *Signed) Rotate(keys Keys) error {
 	if keys.Sign.private != nil {
 		keys.Verify = append([]VerifyKey{keys.Sign.Public()}, keys.Verify...)
 	}
 	if len(keys.Verify) == 0 {
-		return nil, errors.New("sign store: no key to verify with")
+		return errors.New("sign store: no key to verify with")
 	}
-	return &Signed{inner: store, keys: keys}, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if former := s.keys.Load(); former != nil && former.Sign.private != nil && keys.Sign.private == nil {
+		return fmt.Errorf("rotate keys: %w", ErrNoSigningKey)
+	}
+	s.keys.Store(&keys)
+	s.head, s.pin = Head{}, Pin{}
+	return nil
 }
 
 // CanSign reports whether the store can be written.
-func (s *Signed) CanSign() bool { return s.keys.Sign.private != nil }
+func (s *Signed) CanSign() bool { return s.keys.Load().Sign.private != nil }
 
 // Scope is whose definitions these are.
 func (s *Signed) Scope() Scope { return s.inner.Scope() }
@@ -130,7 +149,7 @@ func (s *Signed) SetPin(ctx context.Context, p Pin, doc *Entry) (Record, error) 
 	if !s.CanSign() {
 		return Record{}, ErrNoSigningKey
 	}
-	p.Signature = s.keys.Sign.sign(pinStatement(s.Scope(), p))
+	p.Signature = s.keys.Load().Sign.sign(pinStatement(s.Scope(), p))
 	if doc != nil {
 		signed := *doc
 		signed.Head = s.sign(doc.Head)
@@ -185,7 +204,7 @@ func (s *Signed) Close() error {
 }
 
 func (s *Signed) sign(h Head) Head {
-	h.Signature = s.keys.Sign.sign(entryStatement(s.Scope(), h))
+	h.Signature = s.keys.Load().Sign.sign(entryStatement(s.Scope(), h))
 	return h
 }
 
@@ -215,7 +234,7 @@ func (s *Signed) verifyHead(h Head) error {
 	if h == (Head{}) {
 		return nil
 	}
-	if err := verify(s.keys.Verify, entryStatement(s.Scope(), h), h.Signature); err != nil {
+	if err := verify(s.keys.Load().Verify, entryStatement(s.Scope(), h), h.Signature); err != nil {
 		return fmt.Errorf("%w: %v %s: %w", ErrBadEntry, h.Position, h.Revision.Short(), err)
 	}
 	return nil
@@ -225,7 +244,7 @@ func (s *Signed) verifyPin(p Pin) error {
 	if p == (Pin{}) {
 		return nil
 	}
-	if err := verify(s.keys.Verify, pinStatement(s.Scope(), p), p.Signature); err != nil {
+	if err := verify(s.keys.Load().Verify, pinStatement(s.Scope(), p), p.Signature); err != nil {
 		return fmt.Errorf("%w: pin %d %s: %w", ErrBadEntry, p.Number, p.Revision.Short(), err)
 	}
 	return nil

@@ -259,6 +259,48 @@ func TestKeyRotation(t *testing.T) {
 	})
 }
 
+// TestRotate: keys are replaced while a fleet runs, and what is served stays.
+func TestRotate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := flagcache.NewSigningKey(), flagcache.NewSigningKey()
+		up := fleettest.NewUpstream(1)
+		server := fleettest.NewServer()
+		writes := signed(t, server.Link(), flagcache.Keys{Sign: first})
+		reads := signed(t, server.Link(), flagcache.Keys{Verify: []flagcache.VerifyKey{first.Public()}})
+		join(t, writes, up, flagcache.Options{})
+		reader := join(t, reads, nil, flagcache.Options{ReadOnly: true})
+		settle(2 * interval)
+		rotate := func(s *flagcache.Signed, keys flagcache.Keys) {
+			t.Helper()
+			if err := s.Rotate(keys); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rotate(reads, flagcache.Keys{Verify: []flagcache.VerifyKey{second.Public()}})
+		settle(2 * interval)
+		if reader.Body() != fleettest.Doc(1) || reader.Status().StoreErr == nil {
+			t.Errorf("a reader that trusts another key serves %q: %+v", reader.Body(), reader.Status())
+		}
+		rotate(writes, flagcache.Keys{Sign: second})
+		settle(2 * interval)
+		if s := reader.Status(); s.StoreErr != nil || time.Since(s.ConfirmedAt) > 2*interval {
+			t.Errorf("the writer has the other key, too: %+v", s)
+		}
+		up.Publish(fleettest.Doc(2))
+		settle(3 * interval)
+		wantBody(t, []*fleettest.Node{reader}, 2)
+		if got := up.Count(200); got != 2 {
+			t.Errorf("%d documents fetched, want 2: a new key costs none", got)
+		}
+		if err := writes.Rotate(flagcache.Keys{Verify: []flagcache.VerifyKey{first.Public()}}); !errors.Is(err, flagcache.ErrNoSigningKey) || !writes.CanSign() {
+			t.Errorf("rotate to a key that cannot sign: %v", err)
+		}
+		if err := reads.Rotate(flagcache.Keys{}); err == nil {
+			t.Error("rotate to no keys")
+		}
+	})
+}
+
 func TestSignedNeedsKeys(t *testing.T) {
 	store := newMemory(t)
 	if _, err := flagcache.NewSigned(store, flagcache.Keys{}); err == nil {

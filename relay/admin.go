@@ -123,6 +123,7 @@ type projectReport struct {
 	Expired    bool           `json:"expired"`     // they are older than they may be
 	Upstream   upstreamReport `json:"upstream"`
 	Store      *storeReport   `json:"store"`     // null without a store
+	Signing    *signatures    `json:"signing"`   // null if the store is not signed
 	Published  *publication   `json:"published"` // null if nothing is to be published by this relay
 	Remote     Remote         `json:"remote"`
 	RelayKeys  int            `json:"relay_keys"`
@@ -221,6 +222,7 @@ func (p *project) report() projectReport {
 		out.Latest = out.Revision
 		return out
 	}
+	out.Signing = p.signatures()
 	out.Published = p.feed.publication()
 	f := p.feed.fleet.Status()
 	out.Latest = s.Latest.String()

@@ -117,6 +117,15 @@ type Project struct {
 	Cache     string `yaml:"cache"`
 	CacheFrom Source `yaml:"cache_from"`
 
+	// SigningKey is the private key with which what is stored in Cache is signed
+	// (hfsk_…). VerifyKeys are public keys (hfpk_…) to trust beside its own, or
+	// alone where the project is ReadOnly; VerifyKeysFrom has more of them, between
+	// blanks or line breaks. Two allow for rotation. With none, nothing is signed,
+	// and whatever is stored is taken.
+	SigningKey     Source   `yaml:"signing_key"`
+	VerifyKeys     []string `yaml:"verify_keys"`
+	VerifyKeysFrom Source   `yaml:"verify_keys_from"`
+
 	// PublishTo is the URL of a place for many readers, as
 	// cloudflare-kv://ACCOUNT/NAMESPACE: what is served is published there by the
 	// relay that leads. PublishToken is the API token for it, read again for each
@@ -285,12 +294,12 @@ func (p *Project) complete() error {
 			return fmt.Errorf("relay_keys: %w", err)
 		}
 	}
-	for name, s := range map[string]Source{"secret_key": p.SecretKey, "relay_keys_from": p.RelayKeysFrom, "cache_from": p.CacheFrom, "publish_token": p.PublishToken} {
+	for name, s := range map[string]Source{"secret_key": p.SecretKey, "relay_keys_from": p.RelayKeysFrom, "cache_from": p.CacheFrom, "publish_token": p.PublishToken, "signing_key": p.SigningKey, "verify_keys_from": p.VerifyKeysFrom} {
 		if err := s.check(); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return nil
+	return p.checkSigning()
 }
 
 // assetsOf is where PostHog serves its scripts from.

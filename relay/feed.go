@@ -32,6 +32,7 @@ type supply struct {
 	secret        Source
 	cache         string
 	cacheFrom     Source
+	signing       signing
 	publishTo     string
 	publishToken  Source
 	readOnly      bool
@@ -48,6 +49,7 @@ func (p *Project) supply() supply {
 		secret:        p.SecretKey,
 		cache:         p.Cache,
 		cacheFrom:     p.CacheFrom,
+		signing:       p.signing(),
 		publishTo:     p.PublishTo,
 		publishToken:  p.PublishToken,
 		readOnly:      p.ReadOnly,
@@ -65,9 +67,10 @@ const maxFormer = 15
 type feed struct {
 	of     supply
 	loader *loader.Loader
-	fleet  *flagcache.Fleet // nil: it asks PostHog by itself
-	store  Store            // nil likewise
-	leader *publish.Leader  // the fleet's, if what it serves is published; nil: it is not
+	fleet  *flagcache.Fleet  // nil: it asks PostHog by itself
+	store  Store             // nil likewise
+	signed *flagcache.Signed // the store's view that verifies; nil if nothing is signed
+	leader *publish.Leader   // the fleet's, if what it serves is published; nil: it is not
 	served atomic.Pointer[document]
 
 	adopting sync.Mutex // held from looking at what the loader has to serving it
@@ -90,7 +93,7 @@ type deps struct {
 // startFeed starts to keep definitions current. It does not wait for them, and
 // serves those of the feed that it takes over from, if there is one, until it has
 // others.
-func startFeed(ctx context.Context, name string, of supply, from *feed, d deps) (*feed, error) {
+func startFeed(ctx context.Context, name string, of supply, keys flagcache.Keys, from *feed, d deps) (*feed, error) {
 	f := &feed{of: of, ready: make(chan struct{}), ended: make(chan struct{})}
 	log := d.log.With("project", name)
 	cfg := loader.Config{
@@ -101,7 +104,7 @@ func startFeed(ctx context.Context, name string, of supply, from *feed, d deps) 
 		MaxAge:          of.maxAge,
 		Logger:          log,
 	}
-	if from != nil {
+	if from != nil && !of.unproven(from) {
 		cfg.Predecessor, f.before = from.loader, from.document()
 	}
 	if of.timeZone != "" {
@@ -120,7 +123,7 @@ func startFeed(ctx context.Context, name string, of supply, from *feed, d deps) 
 		}
 		cfg.Upstream = flagcache.PostHog(client)
 	}
-	if err := f.join(d, log); err != nil {
+	if err := f.join(keys, d, log); err != nil {
 		return nil, err
 	}
 	switch {
@@ -142,7 +145,7 @@ func startFeed(ctx context.Context, name string, of supply, from *feed, d deps) 
 }
 
 // join opens the store, if there is one.
-func (f *feed) join(d deps, log *slog.Logger) error {
+func (f *feed) join(keys flagcache.Keys, d deps, log *slog.Logger) error {
 	url := f.of.cache
 	if f.of.cacheFrom.set() {
 		var err error
@@ -157,6 +160,12 @@ func (f *feed) join(d deps, log *slog.Logger) error {
 	store, err := openStore(url, scope, d)
 	if err != nil {
 		return err
+	}
+	if f.of.signing != unsigned {
+		if f.signed, err = flagcache.NewSigned(store, keys); err != nil {
+			return errors.Join(err, store.Close())
+		}
+		store = f.signed
 	}
 	f.fleet, err = flagcache.New(store, flagcache.Options{Interval: f.of.interval, ReadOnly: f.of.readOnly, Logger: log})
 	if err == nil && f.of.publishTo != "" {

@@ -68,8 +68,8 @@ func readFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// Follow reloads the configuration when its file, or a file of relay keys that
-// it names, has changed and has then stayed the same from one look to the next,
+// Follow reloads the configuration when its file, or a file of keys that it names
+// (but for PostHog's secret, which is read at each poll), has changed and has then stayed the same from one look to the next,
 // and at each signal on now, until ctx ends: what is still being written may be
 // a configuration, too. One that cannot be used is logged with the reason, and
 // the former one stays. read gives the configuration of the file.
@@ -121,8 +121,10 @@ func (r *Relay) prints(path string) []print {
 		paths = append(paths, f)
 	}
 	for _, p := range r.current.Load().projects {
-		if f := p.RelayKeysFrom.File; f != "" {
-			paths = append(paths, f)
+		for _, from := range []Source{p.RelayKeysFrom, p.SigningKey, p.VerifyKeysFrom} {
+			if from.File != "" {
+				paths = append(paths, from.File)
+			}
 		}
 	}
 	prints := make([]print, len(paths))

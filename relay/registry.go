@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/hogflags/hogflags/flagcache"
 )
 
 // registry is one state of the configuration, with what came of it. A request
@@ -26,6 +28,7 @@ type project struct {
 	Project
 	feed   *feed
 	keys   keyring
+	signed flagcache.Keys // with which the store is; none if it is not
 	remote *remote
 	proxy  *proxy
 }

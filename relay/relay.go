@@ -143,6 +143,9 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 		if p.keys, err = newKeyring("relay_keys", of.RelayKeys, of.RelayKeysFrom); err == nil {
 			p.remote, err = newRemote(&of, remotes[of.Token], r.deps)
 		}
+		if err == nil {
+			p.signed, err = of.signingKeys()
+		}
 		if p.feed = kept[of.supply()]; p.feed == nil && err == nil {
 			from := replaced[of.Token]
 			if from != nil && from.of.host != of.Host {
@@ -152,7 +155,7 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 				from.pause()
 				paused = append(paused, from)
 			}
-			if p.feed, err = startFeed(ctx, of.Name, of.supply(), from, r.deps); err == nil {
+			if p.feed, err = startFeed(ctx, of.Name, of.supply(), p.signed, from, r.deps); err == nil {
 				fresh = append(fresh, p.feed)
 			}
 		}
@@ -167,6 +170,11 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 		}
 		p.proxy = newProxy(&p.Project, r.deps)
 		projects = append(projects, p)
+	}
+	for _, p := range projects {
+		if err := p.feed.rotate(p.signed); err != nil { // a new feed, or one that signs as before
+			r.deps.log.Error("keys not replaced", "project", p.Name, "error", err)
+		}
 	}
 	next := newRegistry(cfg, projects)
 	next.operators = operators

@@ -14,9 +14,11 @@ type keyFiles struct {
 	VerifyKey  []string `env:"HOGFLAGS_VERIFY_KEY_FILE" placeholder:"FILE" help:"Take only what was signed with a key whose public half is in this file; may be repeated. Or give the keys in HOGFLAGS_VERIFY_KEY."`
 }
 
+const signingKeyVariable = "HOGFLAGS_SIGNING_KEY"
+
 // keys reads what was given. Without any, entries are not signed.
 func (k keyFiles) keys() (keys flagcache.Keys, given bool, err error) {
-	private, err := keyText("--signing-key", k.SigningKey, "HOGFLAGS_SIGNING_KEY")
+	private, err := keyText("--signing-key", k.SigningKey, signingKeyVariable)
 	if err == nil && private != "" {
 		given = true
 		if keys.Sign, err = flagcache.ParseSigningKey(private); err != nil {

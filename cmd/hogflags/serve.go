@@ -127,17 +127,7 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 	if c.Config == "" && c.Cache == "" {
 		cfg.Projects[0].Cache = defaultStore(logger)
 	}
-	keys, signed, err := c.keys()
-	if err != nil {
-		return err
-	}
-	openStore := func(url string, scope flagcache.Scope) (relay.Store, error) {
-		store, err := open.Open(url, scope)
-		if err != nil || !signed {
-			return store, err
-		}
-		return flagcache.NewSigned(store, keys)
-	}
+	openStore := func(url string, scope flagcache.Scope) (relay.Store, error) { return open.Open(url, scope) }
 	r, err := relay.New(ctx, cfg, relay.Options{OpenStore: openStore, OpenPublisher: open.Publisher, Logger: logger})
 	if store, ok := errors.AsType[*relay.StoreError](err); ok && !errors.Is(err, flagcache.ErrURL) {
 		return &stop{code: exitStore, err: store}
@@ -178,12 +168,19 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 // configuration is that of the file, or else of one project; options about the
 // whole relay win over the file.
 func (c *serveCmd) configuration() (cfg relay.Config, err error) {
+	keys, signed, err := c.keys()
+	if err != nil {
+		return cfg, err
+	}
 	if c.Config != "" {
+		if signed {
+			return cfg, errors.New("the keys to sign and verify with go into the file of configuration, as signing_key and verify_keys of a project")
+		}
 		if cfg, err = relay.ReadConfig(c.Config); err != nil {
 			return cfg, err
 		}
 	} else {
-		p, err := c.single()
+		p, err := c.single(keys)
 		if err != nil {
 			return cfg, err
 		}
@@ -198,7 +195,7 @@ func (c *serveCmd) configuration() (cfg relay.Config, err error) {
 }
 
 // single is the project of the command line and the environment.
-func (c *serveCmd) single() (relay.Project, error) {
+func (c *serveCmd) single(keys flagcache.Keys) (relay.Project, error) {
 	p := relay.Project{
 		Token:         c.ProjectToken,
 		Host:          c.Host,
@@ -223,6 +220,14 @@ func (c *serveCmd) single() (relay.Project, error) {
 	}
 	if c.RelayKey != "" {
 		p.RelayKeys = []string{relay.HashKey(c.RelayKey)}
+	}
+	if c.SigningKey != "" {
+		p.SigningKey.File = c.SigningKey
+	} else if os.Getenv(signingKeyVariable) != "" {
+		p.SigningKey.Env = signingKeyVariable
+	}
+	for _, key := range keys.Verify {
+		p.VerifyKeys = append(p.VerifyKeys, key.String())
 	}
 	if !c.ReadOnly && p.SecretKey == (relay.Source{}) {
 		return p, errors.New("no secret key for the project: set POSTHOG_SECRET_KEY, or name a file by --secret-key-file")
