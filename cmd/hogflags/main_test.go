@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"grow":    grow,
+			"posthog": steerPostHog,
 			"publish": publishDocument,
 			"pack":    pack,
 			"exits":   exits,
@@ -79,6 +81,41 @@ func publishDocument(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: publish FILE, in a script with a file served.json")
 	}
 	server.SetDefinitions([]byte(ts.ReadFile(args[0])))
+}
+
+// steerPostHog changes how the fake PostHog behaves, or waits for it:
+//
+//	posthog fail STATUS          from now on
+//	posthog hang                 likewise
+//	posthog recover
+//	posthog answers MORE KIND…   until it has given so many more answers of a kind: full, not modified, failed
+func steerPostHog(ts *testscript.TestScript, neg bool, args []string) {
+	server, ok := ts.Value(servedKey{}).(*posthogtest.Server)
+	switch {
+	case neg || !ok || len(args) == 0:
+		ts.Fatalf("posthog: want fail, hang, recover or answers, in a script with a file served.json")
+	case args[0] == "fail" && len(args) == 2:
+		status, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		server.Fail(posthogtest.Failure{Status: status})
+	case args[0] == "hang":
+		server.Fail(posthogtest.Failure{Delay: time.Hour})
+	case args[0] == "recover":
+		server.Recover()
+	case args[0] == "answers" && len(args) >= 3:
+		more, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		kind := posthogtest.Kind(strings.Join(args[2:], " "))
+		want := server.Count(kind) + more
+		for deadline := time.Now().Add(time.Minute); server.Count(kind) < want; {
+			if time.Now().After(deadline) {
+				ts.Fatalf("PostHog has given %d answers of kind %s, want %d", server.Count(kind), kind, want)
+			}
+			<-time.After(5 * time.Millisecond)
+		}
+	default:
+		ts.Fatalf("posthog: unknown arguments %q", args)
+	}
 }
 
 // grow FILE BYTES makes a file that is at least so large.

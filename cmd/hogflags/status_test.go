@@ -14,7 +14,7 @@ import (
 
 func TestStatusOfAStore(t *testing.T) {
 	up, store, client := shared(t)
-	if _, err := syncOnce(t.Context(), store, client); err != nil {
+	if _, err := syncOnce(t.Context(), store, client, 0); err != nil {
 		t.Fatal(err)
 	}
 	read := func(interval time.Duration) (*storeStatus, string) {
@@ -41,7 +41,7 @@ func TestStatusOfAStore(t *testing.T) {
 	}
 
 	up.Fail(posthogtest.Failure{Status: http.StatusPaymentRequired})
-	if _, err := syncOnce(t.Context(), store, client); err == nil {
+	if _, err := syncOnce(t.Context(), store, client, 0); err == nil {
 		t.Fatal("sync succeeded, want a failure to look at")
 	}
 	if _, err := store.Acquire(t.Context(), flagcache.Bid{Token: "t", Holder: "relay-1"}, 30*time.Second); err != nil {
@@ -103,7 +103,7 @@ func TestStatusWatch(t *testing.T) {
 	}
 	synced := make(chan error, 1)
 	go func() {
-		_, err := syncOnce(t.Context(), store, client)
+		_, err := syncOnce(t.Context(), store, client, 0)
 		synced <- err
 	}()
 	for !strings.Contains(string(buf[:n]), "current") {

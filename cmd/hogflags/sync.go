@@ -28,7 +28,7 @@ With --cache cloudflare-kv://ACCOUNT/NAMESPACE the answer is published to Cloudf
 
 Exit codes:
 
-    0  stored, confirmed, or another process leads and has stored definitions
+    0  stored, confirmed, or another process leads and has stored definitions; with --every: interrupted
     1  another process leads and has not stored anything yet
     2  the command line cannot be used
     4  PostHog did not hand out definitions
@@ -86,7 +86,7 @@ func (c *syncCmd) poll(ctx context.Context, client *posthogapi.Client) (once fun
 	if err != nil {
 		return nil, nil, err
 	}
-	once = func(ctx context.Context) (*syncReport, error) { return syncOnce(ctx, store, client) }
+	once = func(ctx context.Context) (*syncReport, error) { return syncOnce(ctx, store, client, c.Every) }
 	return once, func() { _ = store.Close() }, nil // what was stored is stored
 }
 

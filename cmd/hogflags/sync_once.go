@@ -15,8 +15,10 @@ import (
 )
 
 // syncOnce takes part in the fleet until one answer of PostHog's is stored, and
-// gives the lease back. If another process leads it changes nothing.
-func syncOnce(ctx context.Context, store flagcache.Store, client *posthogapi.Client) (*syncReport, error) {
+// gives the lease back. If another process leads it changes nothing. interval is
+// the time between two of them, after which PostHog is asked again if it fails;
+// zero: the fleet's default.
+func syncOnce(ctx context.Context, store flagcache.Store, client *posthogapi.Client, interval time.Duration) (*syncReport, error) {
 	host, _ := os.Hostname()
 	name := fmt.Sprintf("sync on %s, process %d", host, os.Getpid())
 	rec, err := store.Record(ctx)
@@ -30,7 +32,7 @@ func syncOnce(ctx context.Context, store flagcache.Store, client *posthogapi.Cli
 	if err != nil {
 		return nil, &stop{code: exitStore, err: err}
 	}
-	fleet, err := flagcache.New(store, flagcache.Options{Name: name, IgnorePins: true})
+	fleet, err := flagcache.New(store, flagcache.Options{Name: name, Interval: interval, IgnorePins: true})
 	if err != nil {
 		return nil, err
 	}

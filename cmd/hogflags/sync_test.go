@@ -62,7 +62,7 @@ func TestSyncSaysWhatChanged(t *testing.T) {
 		{func() { up.SetDefinitions(demoProject) }, "; changed cohorts, group types or settings"},
 	} {
 		step.edit()
-		report, err := syncOnce(t.Context(), store, client)
+		report, err := syncOnce(t.Context(), store, client, 0)
 		if err != nil {
 			t.Fatalf("sync %d: %v", i, err)
 		}
@@ -89,7 +89,7 @@ func TestSyncLeavesItToALeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := syncOnce(t.Context(), store, client)
+	report, err := syncOnce(t.Context(), store, client, 0)
 	want := &syncReport{Outcome: syncLed, Leader: "relay-1", Changes: noChanges()}
 	if diff := cmp.Diff(report, want); err != nil || diff != "" {
 		t.Errorf("sync on an empty store that is led: %v (-got +want):\n%s", err, diff)
@@ -101,7 +101,7 @@ func TestSyncLeavesItToALeader(t *testing.T) {
 	if _, err := store.Save(t.Context(), flagcache.Claim{Token: "t", Epoch: rec.Lease.Epoch}, e); err != nil {
 		t.Fatal(err)
 	}
-	report, err = syncOnce(t.Context(), store, client)
+	report, err = syncOnce(t.Context(), store, client, 0)
 	want.Revision = e.Revision.String()
 	if diff := cmp.Diff(report, want, cmpopts.IgnoreFields(syncReport{}, "AgeSeconds")); err != nil || diff != "" {
 		t.Fatalf("sync on a store that is led: %v (-got +want):\n%s", err, diff)
@@ -118,7 +118,7 @@ func TestSyncLeavesItToALeader(t *testing.T) {
 // A failure keeps what is stored, is recorded for the fleet, and is an error.
 func TestSyncFails(t *testing.T) {
 	up, store, client := shared(t)
-	if _, err := syncOnce(t.Context(), store, client); err != nil {
+	if _, err := syncOnce(t.Context(), store, client, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -131,7 +131,7 @@ func TestSyncFails(t *testing.T) {
 	} {
 		up.SetDefinitions([]byte(`{"flags":[]}`))
 		up.Fail(test.failure)
-		_, err := syncOnce(t.Context(), store, client)
+		_, err := syncOnce(t.Context(), store, client, 0)
 		s, ok := errors.AsType[*stop](err)
 		if !ok || s.code != exitUpstream || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want exit code %d and %q", test.name, err, exitUpstream, test.want)
