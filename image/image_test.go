@@ -9,6 +9,7 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,7 +46,7 @@ func tools(t *testing.T, names ...string) {
 func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), name, args...).Output()
-	if exit, ok := err.(*exec.ExitError); ok {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, exit.Stderr)
 	}
 	if err != nil {
@@ -171,7 +172,7 @@ func refusesStrangers(t *testing.T, c container) {
 	}
 	defer func() { _ = os.Chmod(cache, 0o700) }()
 	out, err := c.command(t.Context(), c.Process.Args, "POSTHOG_PROJECT_API_KEY=phc_x", "POSTHOG_SECRET_KEY=phs_x").CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 2 || !strings.Contains(string(out), "listen on :8080: anybody there could read the flags") {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 2 || !strings.Contains(string(out), "listen on :8080: anybody there could read the flags") {
 		t.Errorf("it ended with %v\n%s", err, out)
 	}
 	if !strings.Contains(string(out), "definitions are kept in memory alone") {
