@@ -26,6 +26,7 @@ func (r *Relay) definitions(w http.ResponseWriter, req *http.Request, s *registr
 		return
 	}
 	c := s.call(req, req.URL.Query().Get("token"))
+	about(w, c.project)
 	if !r.mayRead(w, req, s, &c) {
 		return
 	}

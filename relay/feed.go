@@ -88,6 +88,7 @@ type deps struct {
 	publisher func(url string, scope flagcache.Scope, token func(context.Context) (string, error)) (flagcache.Publisher, error)
 	transport http.RoundTripper
 	log       *slog.Logger
+	tracing   *tracing // nil: none
 }
 
 // startFeed starts to keep definitions current. It does not wait for them, and
@@ -121,9 +122,9 @@ func startFeed(ctx context.Context, name string, of supply, keys flagcache.Keys,
 		if err != nil {
 			return nil, err
 		}
-		cfg.Upstream = flagcache.PostHog(client)
+		cfg.Upstream = d.tracing.polls(flagcache.PostHog(client), name)
 	}
-	if err := f.join(keys, d, log); err != nil {
+	if err := f.join(name, keys, d, log); err != nil {
 		return nil, err
 	}
 	switch {
@@ -145,7 +146,7 @@ func startFeed(ctx context.Context, name string, of supply, keys flagcache.Keys,
 }
 
 // join opens the store, if there is one.
-func (f *feed) join(keys flagcache.Keys, d deps, log *slog.Logger) error {
+func (f *feed) join(name string, keys flagcache.Keys, d deps, log *slog.Logger) error {
 	url := f.of.cache
 	if f.of.cacheFrom.set() {
 		var err error
@@ -167,7 +168,7 @@ func (f *feed) join(keys flagcache.Keys, d deps, log *slog.Logger) error {
 		}
 		store = f.signed
 	}
-	f.fleet, err = flagcache.New(store, flagcache.Options{Interval: f.of.interval, ReadOnly: f.of.readOnly, Logger: log})
+	f.fleet, err = flagcache.New(d.tracing.operations(store, name), flagcache.Options{Interval: f.of.interval, ReadOnly: f.of.readOnly, Logger: log})
 	if err == nil && f.of.publishTo != "" {
 		f.leader, err = f.publishing(scope, d, log)
 	}

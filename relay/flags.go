@@ -66,6 +66,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	c := caller{}
 	if a.token != "" {
 		c = s.call(req, a.token)
+		about(w, c.project)
 	}
 	switch {
 	case a.token == "":

@@ -82,6 +82,7 @@ func (r *Relay) forward(w http.ResponseWriter, req *http.Request, s *registry) {
 			return
 		}
 	}
+	about(w, c.project)
 	if c.keyed && !r.limits.allowKey(&c.key) {
 		rateLimited(w)
 		return

@@ -91,7 +91,11 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	route := routeOf(req.URL.Path)
 	began := time.Now()
 	told := telling{ResponseWriter: w, status: http.StatusOK}
+	req, span := r.tracing.request(req, route)
 	defer func() { // also where the connection is aborted
+		if span != nil {
+			told.answered(span)
+		}
 		r.metrics.requests.WithLabelValues(route, strconv.Itoa(told.status)).Inc()
 		if route != "stream" {
 			r.metrics.duration.WithLabelValues(route).Observe(time.Since(began).Seconds())
@@ -100,10 +104,11 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.serve(&told, req)
 }
 
-// telling remembers the status of an answer.
+// telling remembers the status of an answer, and whose flags it is about.
 type telling struct {
 	http.ResponseWriter
-	status int
+	status  int
+	project string // its name; empty: not known
 }
 
 // WriteHeader begins the answer.

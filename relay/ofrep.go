@@ -64,6 +64,7 @@ func ofrepCORS(w http.ResponseWriter, req *http.Request) {
 // ofrepEvaluate answers for one flag or, without a key, for all.
 func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *registry, escaped string) {
 	c, ok := s.ofrepCall(req)
+	about(w, c.project)
 	switch {
 	case !ok:
 		w.Header().Set("WWW-Authenticate", "Bearer")

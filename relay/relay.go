@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/hogflags/hogflags/flagcache"
 )
 
@@ -29,6 +32,13 @@ type Options struct {
 
 	// Logger takes what an operator should know. Nil discards it.
 	Logger *slog.Logger
+
+	// TracerProvider takes the spans of requests, polls and operations on stores
+	// (docs/traces.md). Nil: there are none, at no cost.
+	TracerProvider trace.TracerProvider
+
+	// Propagator reads to which trace a request belongs. Nil: W3C Trace Context.
+	Propagator propagation.TextMapPropagator
 }
 
 // Relay is an [http.Handler] that answers as PostHog does. It is safe for
@@ -43,6 +53,7 @@ type Relay struct {
 	leave    func()
 	streams  atomic.Int64
 	metrics  *metrics
+	tracing  *tracing // nil: none
 
 	shedStreams atomic.Uint64
 	current     atomic.Pointer[registry]
@@ -68,6 +79,9 @@ func New(ctx context.Context, cfg Config, opts Options) (*Relay, error) {
 	}
 	if r.deps.transport == nil {
 		r.deps.transport = newTransport()
+	}
+	if r.tracing = newTracing(opts); r.tracing != nil {
+		r.deps.tracing, r.deps.transport = r.tracing, tracedTransport{r.deps.transport, r.tracing}
 	}
 	r.admin = http.HandlerFunc(r.serveAdmin)
 	r.metrics = newMetrics(r)

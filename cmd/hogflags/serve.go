@@ -128,7 +128,14 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 		cfg.Projects[0].Cache = defaultStore(logger)
 	}
 	openStore := func(url string, scope flagcache.Scope) (relay.Store, error) { return open.Open(url, scope) }
-	r, err := relay.New(ctx, cfg, relay.Options{OpenStore: openStore, OpenPublisher: open.Publisher, Logger: logger})
+	traces, err := startTraces(ctx, logger)
+	if err != nil {
+		return badInput("", "%w", err)
+	}
+	defer traces.stop()
+	r, err := relay.New(ctx, cfg, relay.Options{
+		OpenStore: openStore, OpenPublisher: open.Publisher, Logger: logger, TracerProvider: traces.provider, Propagator: traces.propagator,
+	})
 	if store, ok := errors.AsType[*relay.StoreError](err); ok && !errors.Is(err, flagcache.ErrURL) {
 		return &stop{code: exitStore, err: store}
 	}
