@@ -114,7 +114,8 @@ func TestConfigHidesKeys(t *testing.T) {
 	}
 }
 
-// The schema knows the fields that a file may have, and no others.
+// The schema knows the fields that a file may have, and no others, and so does
+// the page about them.
 func TestSchema(t *testing.T) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(relay.Schema))
 	if err != nil {
@@ -151,17 +152,25 @@ func TestSchema(t *testing.T) {
 	root, _ := doc.(map[string]any)
 	defs, _ := root["$defs"].(map[string]any)
 	limits, _ := root["properties"].(map[string]any)["limits"].(map[string]any)
+	tls, _ := root["properties"].(map[string]any)["tls"].(map[string]any)
+	page, err := os.ReadFile("../docs/relay.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		of     any
 		schema any
 	}{
 		{relay.Config{}, root}, {relay.Project{}, defs["project"]}, {relay.Source{}, defs["source"]},
-		{relay.Rate{}, defs["rate"]}, {relay.Limits{}, limits},
+		{relay.Rate{}, defs["rate"]}, {relay.Limits{}, limits}, {relay.TLS{}, tls},
 	} {
 		var want, got []string
 		for field := range reflect.TypeOf(test.of).Fields() {
 			if name := field.Tag.Get("yaml"); name != "-" {
 				want = append(want, name)
+				if _, isSource := test.of.(relay.Source); !isSource && !bytes.Contains(page, []byte("`"+name+"`")) {
+					t.Errorf("docs/relay.md does not have %s of %T", name, test.of)
+				}
 			}
 		}
 		s, _ := test.schema.(map[string]any)

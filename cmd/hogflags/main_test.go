@@ -7,16 +7,20 @@ import (
 	"flag"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/hogflags/hogflags/internal/cloudflaretest"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
@@ -35,7 +39,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			// No project of the developer's, and nothing asked by accident.
-			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST", "HOGFLAGS_CACHE", "HOGFLAGS_RELAY_KEY", "HOGFLAGS_SIGNING_KEY", "HOGFLAGS_SIGNING_KEY_FILE", "HOGFLAGS_VERIFY_KEY", "HOGFLAGS_VERIFY_KEY_FILE"} {
+			for _, name := range []string{"POSTHOG_PROJECT_API_KEY", "POSTHOG_SECRET_KEY", "POSTHOG_PERSONAL_API_KEY", "POSTHOG_HOST", "HOGFLAGS_CACHE", "HOGFLAGS_RELAY_KEY", "HOGFLAGS_SIGNING_KEY", "HOGFLAGS_SIGNING_KEY_FILE", "HOGFLAGS_VERIFY_KEY", "HOGFLAGS_VERIFY_KEY_FILE", "HOGFLAGS_PUBLISH_TO", "CLOUDFLARE_API_TOKEN"} {
 				env.Setenv(name, "")
 			}
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command of a race build lingers for a second
@@ -44,6 +48,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"grow":    grow,
 			"posthog": steerPostHog,
+			"kv":      steerKV,
 			"publish": publishDocument,
 			"pack":    pack,
 			"exits":   exits,
@@ -51,8 +56,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// serve starts a fake PostHog for a script that has a file served.json, and
-// puts its address into HOST.
+// serve starts a fake PostHog and a fake of Cloudflare's API for a script that has
+// a file served.json, and puts their addresses into HOST and KV.
 func serve(env *testscript.Env) error {
 	body, err := os.ReadFile(filepath.Join(env.WorkDir, "served.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,6 +71,11 @@ func serve(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(server.Close)
+	kv := &workersKV{API: cloudflaretest.New()}
+	api := httptest.NewServer(kv)
+	env.Defer(api.Close)
+	env.Setenv("KV", api.URL+cloudflaretest.BasePath)
+	env.Values[kvKey{}] = kv
 	env.Setenv("HOST", server.URL)
 	env.Values[servedKey{}] = server
 	return nil
@@ -73,6 +83,53 @@ func serve(env *testscript.Env) error {
 
 // servedKey is where a script's fake PostHog is kept.
 type servedKey struct{}
+
+// kvKey is where a script's fake of Cloudflare's API is kept.
+type kvKey struct{}
+
+// workersKV can refuse.
+type workersKV struct {
+	*cloudflaretest.API
+	refuses atomic.Bool
+}
+
+// ServeHTTP answers as the API does.
+func (kv *workersKV) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if kv.refuses.Load() {
+		cloudflaretest.Refuse(w, http.StatusForbidden, 10000, "Authentication error")
+		return
+	}
+	kv.API.ServeHTTP(w, req)
+}
+
+// steerKV changes how the fake of Workers KV behaves, or waits for what is in it:
+//
+//	kv refuse      from now on
+//	kv accept
+//	kv holds FILE  until it holds a document that begins like this one
+func steerKV(ts *testscript.TestScript, neg bool, args []string) {
+	kv, ok := ts.Value(kvKey{}).(*workersKV)
+	switch {
+	case neg || !ok || len(args) == 0:
+		ts.Fatalf("kv: want refuse, accept or holds, in a script with a file served.json")
+	case args[0] == "refuse", args[0] == "accept":
+		kv.refuses.Store(args[0] == "refuse")
+	case args[0] == "holds" && len(args) == 2:
+		want := strings.TrimSuffix(strings.TrimSpace(ts.ReadFile(args[1])), "}")
+		for deadline := time.Now().Add(time.Minute); ; {
+			v, _ := kv.Get("posthog:flags:" + posthogtest.ProjectToken)
+			if strings.HasPrefix(string(v.Value), want) {
+				return
+			}
+			if time.Now().After(deadline) {
+				ts.Fatalf("Workers KV holds %s, want %s", v.Value, want)
+			}
+			<-time.After(5 * time.Millisecond)
+		}
+	default:
+		ts.Fatalf("kv: unknown arguments %q", args)
+	}
+}
 
 // publishDocument FILE has the fake PostHog serve another document from now on.
 func publishDocument(ts *testscript.TestScript, neg bool, args []string) {

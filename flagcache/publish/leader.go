@@ -31,6 +31,8 @@ type Leader struct {
 	state     State
 }
 
+var _ flagcache.Coordinator = (*Leader)(nil)
+
 // offer is what is to be published. It does not change.
 type offer struct {
 	entry *flagcache.Entry // without a position
