@@ -31,7 +31,7 @@ func (d *decoder) cohorts(defs *Definitions) {
 			}
 			return
 		}
-		for !d.close() {
+		for !d.Close() {
 			c := &Cohort{ID: string(d.member())}
 			d.in(c.ID, func() {
 				d.cohort(c)
@@ -43,7 +43,7 @@ func (d *decoder) cohorts(defs *Definitions) {
 }
 
 func (d *decoder) cohort(c *Cohort) {
-	if k := kindOf(d.peek()); k != Object {
+	if k := kindOf(d.Peek()); k != Object {
 		d.skip()
 		d.fail(wanted(Object, k))
 		return
@@ -66,7 +66,7 @@ func (d *decoder) node() (m Member) {
 	var f = Filter{GroupIndex: Unset}
 	var members []Member
 	isGroup := false
-	for !d.close() {
+	for !d.Close() {
 		name := d.member()
 		if string(name) != "values" {
 			d.filterMember(&f, name)

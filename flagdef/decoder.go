@@ -4,13 +4,18 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/hogflags/hogflags/internal/jsonscan"
 )
+
+// errTooDeep is the reason a value deeper than MaxDepth is not looked at.
+var errTooDeep = fmt.Errorf("nested deeper than %d levels", MaxDepth)
 
 // decoder reads the typed parts of a document. It knows where it is, so that
 // a problem can be reported with its path, and it keeps the first problem of
 // the flag or cohort that it is in.
 type decoder struct {
-	cursor
+	jsonscan.Cursor
 	path     []step
 	problem  *Problem
 	interned [512]string
@@ -29,9 +34,9 @@ type step struct {
 // member reads the name of the next member of the object that is open. It is
 // for a switch, which needs no string of it.
 func (d *decoder) member() []byte {
-	literal := d.name()
-	if d.escaped {
-		return []byte(unquote(literal))
+	literal := d.Name()
+	if d.Escaped() {
+		return []byte(jsonscan.Unquote(literal))
 	}
 	return literal[1 : len(literal)-1]
 }
@@ -39,8 +44,8 @@ func (d *decoder) member() []byte {
 // intern returns the content of a literal. The same property keys, types and
 // operators occur all over a document: most are found among the last ones.
 func (d *decoder) intern(literal []byte) string {
-	if d.escaped {
-		return unquote(literal)
+	if d.Escaped() {
+		return jsonscan.Unquote(literal)
 	}
 	inner := literal[1 : len(literal)-1]
 	hash := uint32(2166136261) // FNV-1a
@@ -49,14 +54,14 @@ func (d *decoder) intern(literal []byte) string {
 	}
 	last := &d.interned[hash%uint32(len(d.interned))]
 	if *last != string(inner) {
-		*last = unquote(literal)
+		*last = jsonscan.Unquote(literal)
 	}
 	return *last
 }
 
 // skip returns the next value undecoded. A value that is too deep is a problem.
 func (d *decoder) skip() Value {
-	v, depth := d.value()
+	v, depth := d.Value()
 	if depth > 0 && len(d.path)+depth+1 > MaxDepth {
 		d.fail(errTooDeep.Error())
 	}
@@ -72,7 +77,7 @@ func (d *decoder) object() bool { return d.container(Object) }
 func (d *decoder) array() bool { return d.container(Array) }
 
 func (d *decoder) container(want Kind) bool {
-	if k := kindOf(d.peek()); k != want {
+	if k := kindOf(d.Peek()); k != want {
 		if d.skip(); k != Null {
 			d.fail(wanted(want, k))
 		}
@@ -82,7 +87,7 @@ func (d *decoder) container(want Kind) bool {
 		d.skip()
 		return false
 	}
-	d.open()
+	d.Open()
 	return true
 }
 
@@ -98,7 +103,7 @@ func (d *decoder) each(read func(i int)) {
 	if !d.array() {
 		return
 	}
-	for i := 0; !d.close(); i++ {
+	for i := 0; !d.Close(); i++ {
 		d.path = append(d.path, step{index: i})
 		read(i)
 		d.path = d.path[:len(d.path)-1]
@@ -107,9 +112,9 @@ func (d *decoder) each(read func(i int)) {
 
 // str reads a string or null. ok is false for null and for a problem.
 func (d *decoder) str(name string) (s string, ok bool) {
-	switch k := kindOf(d.peek()); k {
+	switch k := kindOf(d.Peek()); k {
 	case String:
-		return d.intern(d.literal()), true
+		return d.intern(d.Literal()), true
 	case Null:
 		d.skip()
 	default:

@@ -3,6 +3,8 @@ package flagdef
 import (
 	"errors"
 	"fmt"
+
+	"github.com/hogflags/hogflags/internal/jsonscan"
 )
 
 // Limits on a document. PostHog's own server reads JSON no deeper than
@@ -71,12 +73,12 @@ func Parse(body []byte) (*Definitions, error) {
 		return nil, fmt.Errorf("parse definitions: %d bytes are over the limit of %d", len(body), MaxBytes)
 	}
 	d := decoder{
-		cursor: cursor{data: body},
+		Cursor: jsonscan.New(body),
 		// What is usual: a flag has about a kilobyte, two conditions, three filters.
 		conditionArena: make([]Condition, 0, len(body)/400), filterArena: make([]Filter, 0, len(body)/320),
 	}
-	defs, err := d.definitions()
-	if syntax := d.end(); syntax != nil {
+	defs, err := d.definitions(len(body))
+	if syntax := d.End(); syntax != nil {
 		return nil, fmt.Errorf("parse definitions: %w", syntax)
 	}
 	if err != nil {
@@ -89,18 +91,18 @@ func Parse(body []byte) (*Definitions, error) {
 // definitions must never be taken for a project without flags.
 var errNoFlags = errors.New(`the document has no "flags"`)
 
-func (d *decoder) definitions() (*Definitions, error) {
-	if k := kindOf(d.peek()); k != Object {
+func (d *decoder) definitions(bytes int) (*Definitions, error) {
+	if k := kindOf(d.Peek()); k != Object {
 		d.skip()
 		return nil, fmt.Errorf("want an object with a list of flags, found %s", k)
 	}
-	defs := &Definitions{PropertyMatchingVersion: 1, Flags: make([]Flag, 0, len(d.data)/1024)}
+	defs := &Definitions{PropertyMatchingVersion: 1, Flags: make([]Flag, 0, bytes/1024)}
 	var groupTypes, minimal, matching Value // camelCase, which yields to the server's spelling
 	wrong := errNoFlags
-	for d.open(); !d.close(); {
+	for d.Open(); !d.Close(); {
 		name := string(d.member())
 		if name == "flags" {
-			if k := kindOf(d.peek()); k != Array {
+			if k := kindOf(d.Peek()); k != Array {
 				d.skip()
 				wrong = fmt.Errorf("flags: want an array, found %s", k)
 				continue

@@ -30,7 +30,7 @@ func (d *decoder) filter() Filter {
 		d.fail("a filter must be an object")
 		return f
 	}
-	for !d.close() {
+	for !d.Close() {
 		d.filterMember(&f, d.member())
 	}
 	return f
@@ -53,7 +53,7 @@ func (d *decoder) filterMember(f *Filter, name []byte) {
 			f.GroupIndex = int(n)
 		}
 	case "dependency_chain":
-		if kindOf(d.peek()) == Null {
+		if kindOf(d.Peek()) == Null {
 			d.skip()
 			return
 		}
@@ -65,7 +65,7 @@ func (d *decoder) filterMember(f *Filter, name []byte) {
 
 // filterKey reads a key; a number, as old data has for flags, is its text.
 func (d *decoder) filterKey() string {
-	if kindOf(d.peek()) == Number {
+	if kindOf(d.Peek()) == Number {
 		return string(d.skip())
 	}
 	key, _ := d.str("key")
@@ -75,9 +75,9 @@ func (d *decoder) filterKey() string {
 // operator reads an operator. One that is not a non-empty string is no
 // problem of the flag: only the filter is undecided.
 func (d *decoder) operator() string {
-	switch kindOf(d.peek()) {
+	switch kindOf(d.Peek()) {
 	case String:
-		if s := d.intern(d.literal()); s != "" {
+		if s := d.intern(d.Literal()); s != "" {
 			return s
 		}
 	case Null:

@@ -124,13 +124,13 @@ func (d *decoder) flags(defs *Definitions) {
 
 func (d *decoder) flag() Flag {
 	f := Flag{Aggregation: Person}
-	if k := kindOf(d.peek()); k != Object {
+	if k := kindOf(d.Peek()); k != Object {
 		d.skip()
 		d.fail(wanted(Object, k))
 		return f
 	}
 	active := false
-	for d.open(); !d.close(); {
+	for d.Open(); !d.Close(); {
 		switch string(d.member()) {
 		case "key":
 			f.Key, _ = d.str("key")
@@ -144,7 +144,7 @@ func (d *decoder) flag() Flag {
 		case "deleted":
 			f.Deleted = d.boolean("deleted")
 		case "has_experiment":
-			f.ExperimentKnown = kindOf(d.peek()) != Null
+			f.ExperimentKnown = kindOf(d.Peek()) != Null
 			f.HasExperiment = d.boolean("has_experiment")
 		case "ensure_experience_continuity":
 			f.Continuity = d.boolean("ensure_experience_continuity")
@@ -208,7 +208,7 @@ func (d *decoder) filters(f *Flag) {
 	if !d.object() {
 		return
 	}
-	for !d.close() {
+	for !d.Close() {
 		switch string(d.member()) {
 		case "groups":
 			start := len(d.conditionArena)
@@ -246,7 +246,7 @@ func (d *decoder) condition() Condition {
 		d.fail("a condition must be an object")
 		return c
 	}
-	for !d.close() {
+	for !d.Close() {
 		switch string(d.member()) {
 		case "properties":
 			start := len(d.filterArena)
@@ -295,7 +295,7 @@ func (d *decoder) multivariate() (variants []Variant) {
 	if !d.object() {
 		return nil
 	}
-	for !d.close() {
+	for !d.Close() {
 		if string(d.member()) != "variants" {
 			d.skip()
 			continue
@@ -316,7 +316,7 @@ func (d *decoder) variant() (v Variant) {
 		return v
 	}
 	complete := 0
-	for !d.close() {
+	for !d.Close() {
 		switch string(d.member()) {
 		case "key":
 			key, ok := d.str("key")
@@ -344,12 +344,12 @@ func count(ok bool) int {
 }
 
 func (d *decoder) payloads() (payloads []Payload) {
-	if kindOf(d.peek()) != Object {
+	if kindOf(d.Peek()) != Object {
 		d.skip() // anything else holds no payloads
 		return nil
 	}
-	for d.open(); !d.close(); {
-		key := d.intern(d.name())
+	for d.Open(); !d.Close(); {
+		key := d.intern(d.Name())
 		if v := d.skip(); !v.IsNull() {
 			payloads = append(payloads, Payload{key, v})
 		}
@@ -363,7 +363,7 @@ func (d *decoder) holdout() *Holdout {
 	}
 	var h Holdout
 	complete := 0
-	for !d.close() {
+	for !d.Close() {
 		switch string(d.member()) {
 		case "id":
 			id, ok := d.integer("id")

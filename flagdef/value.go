@@ -1,10 +1,9 @@
 package flagdef
 
 import (
-	"bytes"
-	"encoding/json"
 	"iter"
-	"unicode/utf8"
+
+	"github.com/hogflags/hogflags/internal/jsonscan"
 )
 
 // Value is one JSON value as it is written in a document, without blanks
@@ -37,9 +36,9 @@ func (k Kind) String() string { return kindNames[k] }
 // ParseValue checks that data is one JSON value nested no deeper than
 // [MaxDepth] and returns it as a Value that shares data's memory.
 func ParseValue(data []byte) (Value, error) {
-	c := cursor{data: data}
-	v, depth := c.value()
-	if err := c.end(); err != nil {
+	c := jsonscan.New(data)
+	v, depth := c.Value()
+	if err := c.End(); err != nil {
 		return nil, err
 	}
 	if depth > MaxDepth {
@@ -85,7 +84,7 @@ func (v Value) Text() string {
 	if v.Kind() != String {
 		return ""
 	}
-	return unquote(v)
+	return jsonscan.Unquote(v)
 }
 
 // Elements yields the elements of an array in order, and nothing for a value
@@ -95,9 +94,9 @@ func (v Value) Elements() iter.Seq[Value] {
 		if v.Kind() != Array {
 			return
 		}
-		c := cursor{data: v}
-		for c.open(); !c.close(); {
-			element, _ := c.value()
+		c := jsonscan.New(v)
+		for c.Open(); !c.Close(); {
+			element, _ := c.Value()
 			if !yield(element) {
 				return
 			}
@@ -112,31 +111,13 @@ func (v Value) Members() iter.Seq2[string, Value] {
 		if v.Kind() != Object {
 			return
 		}
-		c := cursor{data: v}
-		for c.open(); !c.close(); {
-			name := unquote(c.name())
-			member, _ := c.value()
+		c := jsonscan.New(v)
+		for c.Open(); !c.Close(); {
+			name := jsonscan.Unquote(c.Name())
+			member, _ := c.Value()
 			if !yield(name, member) {
 				return
 			}
 		}
 	}
 }
-
-// unquote resolves a JSON string literal.
-func unquote(literal []byte) string {
-	inner := literal[1 : len(literal)-1]
-	if plain(inner) {
-		return string(inner)
-	}
-	var s string
-	// The literal was checked when the document was parsed, so the only
-	// thing left for the decoder to do is to resolve escapes.
-	_ = json.Unmarshal(literal, &s)
-	return s
-}
-
-// plain reports whether the inside of a literal stands for itself.
-func plain(inner []byte) bool { return noEscape(inner) && utf8.Valid(inner) }
-
-func noEscape(inner []byte) bool { return bytes.IndexByte(inner, '\\') < 0 }

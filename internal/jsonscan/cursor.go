@@ -1,16 +1,20 @@
-package flagdef
+// Package jsonscan reads JSON without building what nobody wants: definitions
+// documents and requests for flags.
+package jsonscan
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
-// cursor walks over JSON once, checks it on the way, and builds nothing that
+// Cursor walks over JSON once, checks it on the way, and builds nothing that
 // its caller does not want. After the first mistake it stands at the end of
 // everything: containers are over, values are absent, names are empty. So
 // callers have no errors to handle; they ask at the end whether all was well.
-type cursor struct {
+type Cursor struct {
 	data   []byte
 	pos    int
 	broken bool
@@ -25,26 +29,30 @@ type cursor struct {
 }
 
 const (
-	// maxOpen bounds the containers that are open at a time. Readers stop
-	// opening at MaxDepth.
-	maxOpen = 2 * MaxDepth
+	// maxOpen bounds the containers that are open at a time.
+	maxOpen = 256
 
-	// maxLevel bounds the nesting of a value that is stepped over. It is far
-	// above MaxDepth, which the flag that exceeds it answers for alone.
+	// maxLevel bounds the nesting of a value that is stepped over, as
+	// encoding/json does.
 	maxLevel = 10_000
 )
 
-// errTooDeep is the reason a value deeper than MaxDepth is not looked at.
-var errTooDeep = fmt.Errorf("nested deeper than %d levels", MaxDepth)
+// New stands before the value that data is to be. It keeps data.
+func New(data []byte) Cursor { return Cursor{data: data} }
 
-// end returns an error unless one whole value was read, with nothing but
+// End returns an error unless one whole value was read, with nothing but
 // blanks around it.
-func (c *cursor) end() error {
-	c.blanks()
-	if !c.broken && c.pos == len(c.data) {
+func (c *Cursor) End() error {
+	if c.Whole() {
 		return nil
 	}
 	return syntaxError(c.data)
+}
+
+// Whole is End for who does not ask what is wrong.
+func (c *Cursor) Whole() bool {
+	c.blanks()
+	return !c.broken && c.pos == len(c.data)
 }
 
 // syntaxError lets the standard library say what is wrong.
@@ -57,13 +65,14 @@ func syntaxError(data []byte) error {
 	return fmt.Errorf("not JSON, or nested deeper than %d levels", maxLevel)
 }
 
-func (c *cursor) fail() {
+// fail ends everything.
+func (c *Cursor) fail() {
 	c.broken = true
 	c.pos = len(c.data)
 }
 
-// peek returns the first byte of the next value, 0 if there is none.
-func (c *cursor) peek() byte {
+// Peek returns the first byte of the next value, 0 if there is none.
+func (c *Cursor) Peek() byte {
 	c.blanks()
 	if c.pos == len(c.data) {
 		return 0
@@ -72,7 +81,7 @@ func (c *cursor) peek() byte {
 }
 
 // blanks steps over blanks.
-func (c *cursor) blanks() {
+func (c *Cursor) blanks() {
 	for c.pos < len(c.data) && c.data[c.pos] <= ' ' {
 		switch c.data[c.pos] {
 		case ' ', '\t', '\n', '\r':
@@ -83,8 +92,8 @@ func (c *cursor) blanks() {
 	}
 }
 
-// open steps into the array or object at the cursor.
-func (c *cursor) open() {
+// Open steps into the array or object at the cursor.
+func (c *Cursor) Open() {
 	if c.opened == maxOpen {
 		c.fail()
 		return
@@ -98,10 +107,10 @@ func (c *cursor) open() {
 	c.fresh = true
 }
 
-// close steps out of the array or object if nothing is left in it, and else to
+// Close steps out of the array or object if nothing is left in it, and else to
 // what comes next in it.
-func (c *cursor) close() bool {
-	b := c.peek()
+func (c *Cursor) Close() bool {
+	b := c.Peek()
 	if c.broken {
 		return true
 	}
@@ -124,17 +133,17 @@ func (c *cursor) close() bool {
 }
 
 // closer is what ends the container that the cursor is in.
-func (c *cursor) closer() byte {
+func (c *Cursor) closer() byte {
 	if i := c.opened - 1; c.objects[i/64]&(1<<(i%64)) != 0 {
 		return '}'
 	}
 	return ']'
 }
 
-// name reads a member's name, as a literal with its quotes, and steps to the
+// Name reads a member's name, as a literal with its quotes, and steps to the
 // member's value.
-func (c *cursor) name() []byte {
-	name := c.literal()
+func (c *Cursor) Name() []byte {
+	name := c.Literal()
 	c.blanks()
 	if !c.take(':') {
 		c.fail()
@@ -143,8 +152,8 @@ func (c *cursor) name() []byte {
 	return name
 }
 
-// literal reads the string that comes next, with its quotes.
-func (c *cursor) literal() []byte {
+// Literal reads the string that comes next, with its quotes.
+func (c *Cursor) Literal() []byte {
 	c.blanks()
 	start := c.pos
 	if !c.text() {
@@ -156,9 +165,9 @@ func (c *cursor) literal() []byte {
 
 var emptyText = []byte(`""`)
 
-// value reads the next value, whatever it is, and returns it with the number
+// Value reads the next value, whatever it is, and returns it with the number
 // of levels that are nested in it (0 for a scalar).
-func (c *cursor) value() (v Value, depth int) {
+func (c *Cursor) Value() (v []byte, depth int) {
 	c.blanks()
 	start := c.pos
 	c.deepest = 0
@@ -168,3 +177,24 @@ func (c *cursor) value() (v Value, depth int) {
 	}
 	return c.data[start:c.pos:c.pos], c.deepest
 }
+
+// Escaped reports whether the last text that was read has an escape in it. If
+// not, it stands for itself.
+func (c *Cursor) Escaped() bool { return c.escaped }
+
+// Unquote resolves a literal that was read: its escapes, and invalid UTF-8 as
+// U+FFFD.
+func Unquote(literal []byte) string {
+	inner := literal[1 : len(literal)-1]
+	if plain(inner) {
+		return string(inner)
+	}
+	var s string
+	// The literal was checked when it was read, so the only thing left for the
+	// decoder to do is to resolve escapes.
+	_ = json.Unmarshal(literal, &s)
+	return s
+}
+
+// plain reports whether the inside of a literal stands for itself.
+func plain(inner []byte) bool { return bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) }

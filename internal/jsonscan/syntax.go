@@ -1,4 +1,4 @@
-package flagdef
+package jsonscan
 
 import (
 	"encoding/binary"
@@ -9,7 +9,7 @@ import (
 // report whether it is.
 
 // step steps over one value.
-func (c *cursor) step() bool {
+func (c *Cursor) step() bool {
 	if c.pos == len(c.data) {
 		return false
 	}
@@ -32,7 +32,7 @@ func (c *cursor) step() bool {
 }
 
 // nested steps over an object or array.
-func (c *cursor) nested(end byte, named bool) bool {
+func (c *Cursor) nested(end byte, named bool) bool {
 	if c.level++; c.level > maxLevel {
 		return false
 	}
@@ -70,7 +70,7 @@ func (c *cursor) nested(end byte, named bool) bool {
 }
 
 // take steps over b if it comes next.
-func (c *cursor) take(b byte) bool {
+func (c *Cursor) take(b byte) bool {
 	if c.pos < len(c.data) && c.data[c.pos] == b {
 		c.pos++
 		return true
@@ -79,7 +79,7 @@ func (c *cursor) take(b byte) bool {
 }
 
 // text steps over a string with its quotes.
-func (c *cursor) text() bool {
+func (c *Cursor) text() bool {
 	if !c.take('"') {
 		return false
 	}
@@ -108,7 +108,7 @@ func (c *cursor) text() bool {
 
 // plainText steps to the next quote, backslash or control character, eight
 // bytes at a time.
-func (c *cursor) plainText() {
+func (c *Cursor) plainText() {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	data, i := c.data, c.pos
 	for ; i+8 <= len(data); i += 8 {
@@ -153,7 +153,7 @@ func escape(data []byte) int {
 	return 0
 }
 
-func (c *cursor) word(word string) bool {
+func (c *Cursor) word(word string) bool {
 	if len(c.data)-c.pos < len(word) || string(c.data[c.pos:c.pos+len(word)]) != word {
 		return false
 	}
@@ -161,7 +161,7 @@ func (c *cursor) word(word string) bool {
 	return true
 }
 
-func (c *cursor) number() bool {
+func (c *Cursor) number() bool {
 	c.take('-')
 	if !c.take('0') && !c.digits() {
 		return false
@@ -179,7 +179,7 @@ func (c *cursor) number() bool {
 }
 
 // digits steps over at least one digit.
-func (c *cursor) digits() bool {
+func (c *Cursor) digits() bool {
 	start := c.pos
 	for c.pos < len(c.data) && '0' <= c.data[c.pos] && c.data[c.pos] <= '9' {
 		c.pos++

@@ -1,0 +1,63 @@
+package jsonscan
+
+import (
+	"encoding/json"
+	"unicode/utf8"
+)
+
+// Decode builds what encoding/json makes of data for an any, with numbers as they
+// are written ([json.Number]). It is false for what it leaves to encoding/json:
+// data that is not one JSON value, or nested deep.
+func Decode(data []byte) (v any, ok bool) {
+	b := builder{Cursor: New(data), text: string(data), valid: utf8.Valid(data)}
+	v = b.value()
+	return v, b.Whole()
+}
+
+// builder builds values whose texts are parts of one.
+type builder struct {
+	Cursor
+	text  string // the data
+	valid bool   // it is UTF-8
+}
+
+func (b *builder) value() any {
+	switch b.Peek() {
+	case '{':
+		object := map[string]any{}
+		for b.Open(); !b.Close(); {
+			begin := b.pos
+			name := b.part(begin, b.Name())
+			object[name] = b.value()
+		}
+		return object
+	case '[':
+		array := []any{}
+		for b.Open(); !b.Close(); {
+			array = append(array, b.value())
+		}
+		return array
+	case '"':
+		begin := b.pos
+		return b.part(begin, b.Literal())
+	}
+	literal, _ := b.Value()
+	switch {
+	case len(literal) == 0 || literal[0] == 'n':
+		return nil
+	case literal[0] == 't' || literal[0] == 'f':
+		return literal[0] == 't'
+	}
+	return json.Number(b.text[b.pos-len(literal) : b.pos])
+}
+
+// part is the content of a literal that was read from begin on.
+func (b *builder) part(begin int, literal []byte) string {
+	switch {
+	case b.broken:
+		return ""
+	case b.escaped || !b.valid:
+		return Unquote(literal)
+	}
+	return b.text[begin+1 : begin+len(literal)-1]
+}
