@@ -55,7 +55,8 @@ func newAsk(req *http.Request, body []byte) (*ask, error) {
 	if !utf8.Valid(body) || hasSurrogates(body) {
 		return nil, invalid // how PostHog mends such text is its own business
 	}
-	if err := json.Unmarshal(body, &a.fields); err != nil || a.fields == nil {
+	var err error
+	if a.fields, err = members(body); err != nil || a.fields == nil {
 		return nil, invalid
 	}
 	if err := a.readFields(); err != nil {
@@ -231,16 +232,23 @@ func (a *ask) readFields() error {
 	return nil
 }
 
-// decodeField decodes a value of which numbers keep their written form: 1.0 is
-// not 1.
+// decodeField decodes a value into the field that is to hold it.
 func decodeField(raw json.RawMessage, into any) error {
-	switch into.(type) {
-	case *string, **string, **bool, *[]string: // a decoder is dear
+	switch into := into.(type) {
+	case *string, **string, **bool, *[]string:
 		return json.Unmarshal(raw, into)
+	case *any:
+		v, err := decodeAny(raw)
+		*into = v
+		return err
+	case *map[string]any:
+		v, err := decodeAny(raw)
+		if object, ok := v.(map[string]any); ok {
+			*into = object
+			return err
+		}
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	return dec.Decode(into)
+	return decodeSlowly(raw, into)
 }
 
 // readRuntime finds out for which runtime the flags are.

@@ -1,10 +1,8 @@
 package relay
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -61,23 +59,14 @@ func readOFREP(w http.ResponseWriter, req *http.Request, limit int64, memory *sc
 	case !utf8.Valid(body):
 		return bad(codeParse, "the body is not UTF-8")
 	}
-	var wire struct {
-		Context any `json:"context"`
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber() // 1.0 is not 1
-	if err := dec.Decode(&wire); err != nil && !errors.Is(err, io.EOF) {
-		return bad(codeParse, `want {"context":{"targetingKey":"…"}}`)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return bad(codeParse, "more than one JSON value")
+	context, err := contextOf(body)
+	if err != nil {
+		return bad(codeParse, err.Error())
 	}
 	a := &ofrepAsk{}
-	if wire.Context != nil {
-		var ok bool
-		if a.context, ok = wire.Context.(map[string]any); !ok {
-			return bad(codeContext, "the context is not an object")
-		}
+	var ok bool
+	if a.context, ok = context.(map[string]any); !ok && context != nil {
+		return bad(codeContext, "the context is not an object")
 	}
 	if a.distinctID, err = openfeature.Read(a.context, &a.subject); err != nil {
 		return bad(codeContext, err.Error())

@@ -1,0 +1,86 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/hogflags/hogflags/internal/jsonscan"
+)
+
+// What is read here is what encoding/json reads, at a fraction of its price. It
+// stays the judge of what the cursor does not take.
+
+// members are those of the object that a body is, by name.
+func members(body []byte) (fields map[string]json.RawMessage, err error) {
+	c := jsonscan.New(body)
+	if c.Peek() == '{' {
+		fields = map[string]json.RawMessage{}
+		for c.Open(); !c.Close(); {
+			name := jsonscan.Unquote(c.Name())
+			fields[name], _ = c.Value()
+		}
+		if c.Whole() {
+			return fields, nil
+		}
+		fields = nil
+	}
+	err = json.Unmarshal(body, &fields)
+	return fields, err
+}
+
+// decodeAny decodes a value of which numbers keep their written form: 1.0 is not
+// 1.
+func decodeAny(raw []byte) (v any, err error) {
+	if v, ok := jsonscan.Decode(raw); ok {
+		return v, nil
+	}
+	err = decodeSlowly(raw, &v)
+	return v, err
+}
+
+func decodeSlowly(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	return dec.Decode(into)
+}
+
+var (
+	errNoContext = errors.New(`want {"context":{"targetingKey":"…"}}`)
+	errMore      = errors.New("more than one JSON value")
+)
+
+// contextOf is the context of a body of OFREP, nil if there is none.
+func contextOf(body []byte) (any, error) {
+	c := jsonscan.New(body)
+	if c.Peek() == '{' {
+		var context []byte
+		for c.Open(); !c.Close(); {
+			name := c.Name()
+			v, _ := c.Value()
+			if strings.EqualFold(jsonscan.Unquote(name), "context") {
+				context = v
+			}
+		}
+		if c.Whole() {
+			if context == nil {
+				return nil, nil
+			}
+			return decodeAny(context)
+		}
+	}
+	var wire struct {
+		Context any `json:"context"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if err := dec.Decode(&wire); err != nil && !errors.Is(err, io.EOF) {
+		return nil, errNoContext
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errMore
+	}
+	return wire.Context, nil
+}
