@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -70,7 +71,7 @@ func (o *answer) settle() {
 }
 
 // encode appends the body in a version to b.
-func (o *answer) encode(b []byte, s shape) []byte {
+func (o *answer) encode(b []byte, s shape, d *document) []byte {
 	failed := o.failed()
 	b = slices.Grow(b, 256+320*(len(o.local)+len(failed))+400*len(o.remote))
 	b = append(b, `{"errorsWhileComputingFlags":`...)
@@ -78,7 +79,7 @@ func (o *answer) encode(b []byte, s shape) []byte {
 	if s == shapeV1 {
 		b = o.appendV1(b)
 	} else {
-		b = o.appendV2(b, failed)
+		b = o.appendV2(b, failed, d)
 	}
 	b = append(b, `,"requestId":"`...)
 	b = append(b, o.requestID...)
@@ -90,29 +91,28 @@ func (o *answer) encode(b []byte, s shape) []byte {
 	return append(b, '}')
 }
 
-func (o *answer) appendV2(b []byte, failed []rules.Answer) []byte {
+func (o *answer) appendV2(b []byte, failed []rules.Answer, d *document) []byte {
 	b = append(b, `,"flags":{`...)
-	first := len(b)
-	name := func(key string) {
-		if len(b) > first {
-			b = append(b, ',')
-		}
-		b = flagswire.AppendText(b, key)
-		b = append(b, ':')
-	}
 	for i := range o.local {
-		name(o.local[i].Key())
-		b = flagswire.AppendFlag(b, &o.local[i])
+		b = append(d.inFlags.append(b, &o.local[i]), ',')
 	}
 	for i := range o.remote {
-		name(o.remote[i].key)
-		b = append(b, o.remote[i].raw...)
+		b = append(flagswire.AppendText(b, o.remote[i].key), ':')
+		b = append(append(b, o.remote[i].raw...), ',')
 	}
 	for i := range failed {
-		name(failed[i].Key())
-		b = flagswire.AppendFlag(b, &failed[i])
+		b = append(appendNamed(b, &failed[i]), ',')
 	}
-	return append(b, '}')
+	return append(withoutComma(b), '}')
+}
+
+// withoutComma takes back the comma after the last one of a list.
+func withoutComma(b []byte) []byte { return bytes.TrimSuffix(b, []byte(",")) }
+
+// appendNamed writes a flag with its name before it.
+func appendNamed(b []byte, a *rules.Answer) []byte {
+	b = append(flagswire.AppendText(b, a.Key()), ':')
+	return flagswire.AppendFlag(b, a)
 }
 
 // appendV1 writes values and payloads. A flag that failed is in neither: this

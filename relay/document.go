@@ -29,8 +29,10 @@ type document struct {
 	gzipped func() []byte // each compresses at its first call
 	zstded  func() []byte
 
-	set  *rules.Set
-	feed catalog
+	set     *rules.Set
+	feed    catalog
+	inFlags *texts // of answers with their names, in version 2
+	inBulk  *texts // of OFREP's answers
 
 	tooOld   bool             // set decides nothing, for want of newer definitions
 	withheld func() *document // the same, too old
@@ -51,6 +53,11 @@ func newDocument(d loader.Definitions, set *rules.Set, maxAge time.Duration) *do
 		set:     set,
 		feed:    newCatalog(d.Body),
 	}
+	doc.inFlags = newTexts(set, appendNamed)
+	doc.inBulk = newTexts(set, func(b []byte, a *rules.Answer) []byte {
+		r := resolved(a, doc)
+		return append(r.appendTo(append(b, '{'), ""), '}')
+	})
 	doc.withheld = sync.OnceValue(func() *document {
 		old := *doc
 		old.set, old.tooOld = set.Withheld(rules.Missing{Kind: rules.Freshness, Name: maxAge.String()}, nil), true

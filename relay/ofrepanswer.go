@@ -172,28 +172,21 @@ func (o *answer) appendSingle(b []byte, key string, d *document) (int, []byte) {
 // with their error.
 func (o *answer) appendBulk(b []byte, token string, d *document) []byte {
 	b = append(b, `{"flags":[`...)
-	first := len(b)
-	next := func() {
-		if len(b) > first {
-			b = append(b, ',')
-		}
-		b = append(b, '{')
-	}
 	for i := range o.local {
-		next()
-		r := resolved(&o.local[i], d)
-		b = append(r.appendTo(b, ""), '}')
+		b = append(d.inBulk.append(b, &o.local[i]), ',')
 	}
 	for i := range o.open {
-		next()
+		b = append(b, '{')
 		if r, ok := o.byPostHog(o.open[i].Key(), d); ok {
-			b = append(r.appendTo(b, ""), '}')
-			continue
+			b = r.appendTo(b, "")
+		} else {
+			b = flagswire.AppendText(append(b, `"key":`...), o.open[i].Key())
+			b = append(b, `,"errorCode":"`+codeGeneral+`","errorDetails":`...)
+			b = flagswire.AppendText(b, unresolved(&o.open[i], o.asked))
 		}
-		b = flagswire.AppendText(append(b, `"key":`...), o.open[i].Key())
-		b = append(b, `,"errorCode":"`+codeGeneral+`","errorDetails":`...)
-		b = append(flagswire.AppendText(b, unresolved(&o.open[i], o.asked)), '}')
+		b = append(b, "},"...)
 	}
+	b = withoutComma(b)
 	b = append(b, `],"eventStreams":[{"type":"sse","endpoint":{"requestUri":"`+ofrepEvents+`?token=`...)
 	b = append(append(append(b, url.QueryEscape(token)...), `&since=`...), d.revisionText...)
 	b = append(b, `"},"inactivityDelaySec":120}],"metadata":{"revision":"`...)

@@ -76,6 +76,17 @@ func (a Answer) Key() string {
 	return a.flag.key
 }
 
+// Place tells a flag and its value by number: flag is the place of the flag in
+// [Set.Keys], -1 if there is no such flag, and value counts its values. Decided
+// answers of one Set that have the same Place, Reason and ConditionIndex are the
+// same answer.
+func (a Answer) Place() (flag, value int) {
+	if a.flag == nil {
+		return -1, 0
+	}
+	return int(a.flag.place), int(a.value)
+}
+
 // Value is the flag's value as PostHog's SDKs give it: false, true (on without
 // a variant), or the variant's key. It is nil unless the answer is Decided.
 func (a Answer) Value() any {

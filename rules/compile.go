@@ -80,7 +80,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 			continue
 		}
 		c.byKey[key] = int32(len(c.flags))
-		c.flags = append(c.flags, flag{key: key})
+		c.flags = append(c.flags, flag{key: key, place: int32(len(c.flags))})
 	}
 	c.compileCohorts()
 	for i := range defs.Flags {
@@ -95,7 +95,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 
 func (c *compiler) compileFlag(f *flag, def *flagdef.Flag) {
 	*f = flag{
-		key: f.key, prefix: newHashPrefix(f.key + "."), id: def.ID, version: def.Version,
+		key: f.key, place: f.place, prefix: newHashPrefix(f.key + "."), id: def.ID, version: def.Version,
 		runtime: def.Runtime, contexts: def.Contexts, matchAll: def.MatchAll,
 		active: def.Active, deleted: def.Deleted, encrypted: def.EncryptedPayloads,
 		hasExperiment: def.HasExperiment, experimentKnown: def.ExperimentKnown, earlyExit: def.EarlyExit, byDevice: def.ByDevice,

@@ -36,6 +36,7 @@ type Set struct {
 // flag is one compiled flag.
 type flag struct {
 	key             string
+	place           int32 // among the set's flags
 	prefix          hashPrefix
 	id, version     int64
 	runtime         string

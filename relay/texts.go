@@ -1,0 +1,72 @@
+package relay
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/hogflags/hogflags/rules"
+)
+
+// texts remembers how the answers of one document are written. Whoever is asked
+// about, a flag has few answers, so nearly all of them are copied.
+type texts struct {
+	write func(b []byte, a *rules.Answer) []byte
+	flags []atomic.Pointer[[]text] // by the flag's place; a list does not change
+
+	adding sync.Mutex
+	bytes  int // of all texts; guarded by adding
+}
+
+// text is a decided answer and how it is written.
+type text struct {
+	value     int32
+	condition int32
+	reason    rules.Reason
+	written   string
+}
+
+// maxTexts bounds the texts of a flag, and maxTextBytes those of a document.
+// What is beyond that is written each time.
+const (
+	maxTexts     = 32
+	maxTextBytes = 4 << 20
+)
+
+func newTexts(set *rules.Set, write func(b []byte, a *rules.Answer) []byte) *texts {
+	return &texts{write: write, flags: make([]atomic.Pointer[[]text], set.Len())}
+}
+
+// append appends how a decided answer of the document is written.
+func (t *texts) append(b []byte, a *rules.Answer) []byte {
+	flag, value := a.Place()
+	known := t.flags[flag].Load()
+	if known != nil {
+		for i := range *known {
+			if k := &(*known)[i]; int(k.value) == value && k.reason == a.Reason && int(k.condition) == a.ConditionIndex {
+				return append(b, k.written...)
+			}
+		}
+	}
+	begin := len(b)
+	b = t.write(b, a)
+	t.add(flag, text{int32(value), int32(a.ConditionIndex), a.Reason, string(b[begin:])})
+	return b
+}
+
+// add remembers a text, if nobody else is adding one.
+func (t *texts) add(flag int, add text) {
+	if !t.adding.TryLock() {
+		return // it will come again
+	}
+	defer t.adding.Unlock()
+	var known []text
+	if list := t.flags[flag].Load(); list != nil {
+		known = *list
+	}
+	if len(known) == maxTexts || t.bytes+len(add.written) > maxTextBytes {
+		return
+	}
+	t.bytes += len(add.written)
+	more := append(known[:len(known):len(known)], add)
+	t.flags[flag].Store(&more)
+}
