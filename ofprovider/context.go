@@ -2,6 +2,7 @@ package ofprovider
 
 import (
 	"context"
+	"maps"
 
 	"github.com/open-feature/go-sdk/openfeature"
 
@@ -11,7 +12,7 @@ import (
 
 // subject is whom an OpenFeature context is about.
 func (p *Provider) subject(ctx context.Context, flat openfeature.FlattenedContext) (s hogflags.Subject, bad *openfeature.ResolutionError) {
-	key, err := mapping.Read(flat, &s)
+	key, err := mapping.Read(maps.Clone(flat), &s)
 	if err != nil {
 		bad := openfeature.NewInvalidContextResolutionError(err.Error())
 		return s, &bad

@@ -45,12 +45,12 @@ func (o *answer) collect(answers []rules.Answer) {
 	}
 }
 
-// by says who made the answer.
-func (o *answer) by() string {
+// by says who made the answer, as a header.
+func (o *answer) by() []string {
 	if o.asked {
-		return "merged"
+		return byMerged
 	}
-	return "local"
+	return byLocal
 }
 
 // failed are the open flags that PostHog did not answer for, either.
@@ -94,7 +94,8 @@ func (o *answer) encode(b []byte, s shape, d *document) []byte {
 func (o *answer) appendV2(b []byte, failed []rules.Answer, d *document) []byte {
 	b = append(b, `,"flags":{`...)
 	for i := range o.local {
-		b = append(d.inFlags.append(b, &o.local[i]), ',')
+		b, _ = d.inFlags.append(b, &o.local[i])
+		b = append(b, ',')
 	}
 	for i := range o.remote {
 		b = append(flagswire.AppendText(b, o.remote[i].key), ':')

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/hogflags/hogflags/internal/jsonscan"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -41,6 +42,8 @@ type ask struct {
 	whole string
 }
 
+var errNotJSON = &decodingError{"invalid JSON", false}
+
 // newAsk reads a request for flags. An error is a [*decodingError].
 func newAsk(req *http.Request, body []byte) (*ask, error) {
 	a := &ask{}
@@ -51,16 +54,15 @@ func newAsk(req *http.Request, body []byte) (*ask, error) {
 	if mayBeBot(req.UserAgent()) {
 		a.onlyPostHog("crawler")
 	}
-	invalid := &decodingError{"invalid JSON", false}
 	if !utf8.Valid(body) || hasSurrogates(body) {
-		return nil, invalid // how PostHog mends such text is its own business
+		return nil, errNotJSON // how PostHog mends such text is its own business
 	}
 	var err error
 	if a.fields, err = members(body); err != nil || a.fields == nil {
-		return nil, invalid
+		return nil, errNotJSON
 	}
 	if err := a.readFields(); err != nil {
-		return nil, invalid
+		return nil, errNotJSON
 	}
 	a.readRuntime(req.Header)
 	return a, nil
@@ -155,39 +157,41 @@ func (a *ask) field(names ...string) (json.RawMessage, error) {
 }
 
 func (a *ask) readFields() error {
-	var id, anonymous, device any
-	var disabled, geoIP *bool
-	var timezone, address, runtime, cookieless *string
-	for _, f := range []struct {
-		into  any
-		names []string
-	}{
-		{&a.token, []string{"token", "api_key", "$token"}},
-		{&id, []string{"distinct_id", "$distinct_id"}},
-		{&device, []string{"device_id", "$device_id"}},
-		{&anonymous, []string{"anon_distinct_id", "$anon_distinct_id"}},
-		{&a.keys, []string{"flag_keys", "flag_keys_to_evaluate"}},
-		{&a.subject.Contexts, []string{"evaluation_contexts", "evaluation_environments"}},
-		{&a.subject.PersonProperties, []string{"person_properties", "$properties"}},
-		{&a.subject.Groups, []string{"groups", "$groups"}},
-		{&a.subject.GroupProperties, []string{"group_properties", "$group_properties"}},
-		{&disabled, []string{"disable_flags"}},
-		{&cookieless, []string{"cookieless_hash_extra"}},
-		// These decide nothing here, but PostHog refuses what they must not be.
-		{&geoIP, []string{"geoip_disable"}},
-		{&timezone, []string{"timezone"}},
-		{&address, []string{"ip_address"}},
-		{&runtime, []string{"evaluation_runtime"}},
-	} {
-		raw, err := a.field(f.names...)
-		if err == nil && raw != nil {
-			err = decodeField(raw, f.into)
+	var v struct {
+		id, device, anonymous                  any
+		disabled, geoIP                        *bool
+		timezone, address, runtime, cookieless *string
+	}
+	var err error
+	read := func(into any, names ...string) {
+		var raw json.RawMessage
+		if err == nil {
+			raw, err = a.field(names...)
 		}
-		if err != nil {
-			return err
+		if err == nil && raw != nil {
+			err = decodeField(raw, into)
 		}
 	}
-	switch id := id.(type) {
+	read(&a.token, "token", "api_key", "$token")
+	read(&v.id, "distinct_id", "$distinct_id")
+	read(&v.device, "device_id", "$device_id")
+	read(&v.anonymous, "anon_distinct_id", "$anon_distinct_id")
+	read(&a.keys, "flag_keys", "flag_keys_to_evaluate")
+	read(&a.subject.Contexts, "evaluation_contexts", "evaluation_environments")
+	read(&a.subject.PersonProperties, "person_properties", "$properties")
+	read(&a.subject.Groups, "groups", "$groups")
+	read(&a.subject.GroupProperties, "group_properties", "$group_properties")
+	read(&v.disabled, "disable_flags")
+	read(&v.cookieless, "cookieless_hash_extra")
+	// These decide nothing here, but PostHog refuses what they must not be.
+	read(&v.geoIP, "geoip_disable")
+	read(&v.timezone, "timezone")
+	read(&v.address, "ip_address")
+	read(&v.runtime, "evaluation_runtime")
+	if err != nil {
+		return err
+	}
+	switch id := v.id.(type) {
 	case nil:
 	case string:
 		a.distinctID, a.identified = id, true
@@ -199,23 +203,18 @@ func (a *ask) readFields() error {
 	default:
 		return errors.New("distinct_id is neither a string nor a number")
 	}
-	for name, v := range map[string]struct {
-		value any
-		into  *string
-	}{"$anon_distinct_id": {anonymous, &a.anonymous}, "device_id": {device, &a.subject.DeviceID}} {
-		switch text := v.value.(type) {
-		case nil:
-		case string:
-			*v.into = text
-		default:
-			return errors.New(name + " is not a string")
-		}
+	var ok bool
+	if a.anonymous, ok = v.anonymous.(string); !ok && v.anonymous != nil {
+		return errors.New("$anon_distinct_id is not a string")
+	}
+	if a.subject.DeviceID, ok = v.device.(string); !ok && v.device != nil {
+		return errors.New("device_id is not a string")
 	}
 	a.subject.DistinctID = a.distinctID
 	switch {
-	case disabled != nil && *disabled:
+	case v.disabled != nil && *v.disabled:
 		a.onlyPostHog("disable_flags")
-	case cookieless != nil || a.distinctID == "$posthog_cookieless":
+	case v.cookieless != nil || a.distinctID == "$posthog_cookieless":
 		a.onlyPostHog("cookieless")
 	case a.fields["override_flags_definitions"] != nil:
 		a.onlyPostHog("override_flags_definitions")
@@ -234,21 +233,31 @@ func (a *ask) readFields() error {
 
 // decodeField decodes a value into the field that is to hold it.
 func decodeField(raw json.RawMessage, into any) error {
+	done := false
 	switch into := into.(type) {
-	case *string, **string, **bool, *[]string:
-		return json.Unmarshal(raw, into)
 	case *any:
-		v, err := decodeAny(raw)
-		*into = v
-		return err
+		done = decodeAs(raw, into)
+	case *string:
+		done = decodeAs(raw, into)
 	case *map[string]any:
-		v, err := decodeAny(raw)
-		if object, ok := v.(map[string]any); ok {
-			*into = object
-			return err
-		}
+		done = decodeAs(raw, into)
+	case *[]string:
+		return json.Unmarshal(raw, into) // a decoder is dear
+	}
+	if done {
+		return nil
 	}
 	return decodeSlowly(raw, into)
+}
+
+// decodeAs is false for what is no T.
+func decodeAs[T any](raw json.RawMessage, into *T) bool {
+	v, ok := jsonscan.Decode(raw)
+	if t, is := v.(T); ok && is {
+		*into = t
+		return true
+	}
+	return false
 }
 
 // readRuntime finds out for which runtime the flags are.

@@ -113,18 +113,18 @@ func looksLikeJSON(body []byte) bool {
 func decodeBase64(text string) ([]byte, error) {
 	text, err := url.PathUnescape(text)
 	if err != nil {
-		return nil, &decodingError{"invalid JSON", false}
+		return nil, errNotJSON
 	}
 	text = strings.ReplaceAll(text, " ", "")
 	if short := len(text) % 4; short > 0 {
 		text += strings.Repeat("=", 4-short)
 	}
 	if strings.ContainsAny(text, "\r\n") {
-		return nil, &decodingError{"invalid JSON", false} // Go would step over them
+		return nil, errNotJSON // Go would step over them
 	}
 	body, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, &decodingError{"invalid JSON", false}
+		return nil, errNotJSON
 	}
 	return body, nil
 }

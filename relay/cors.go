@@ -6,7 +6,7 @@ import "net/http"
 // the origin and the headers that the page wants to send.
 func cors(w http.ResponseWriter, req *http.Request) {
 	h := w.Header()
-	h.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+	h["Vary"] = varyOrigin
 	origin := req.Header.Get("Origin")
 	if origin == "" {
 		return

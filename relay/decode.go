@@ -31,16 +31,8 @@ func members(body []byte) (fields map[string]json.RawMessage, err error) {
 	return fields, err
 }
 
-// decodeAny decodes a value of which numbers keep their written form: 1.0 is not
-// 1.
-func decodeAny(raw []byte) (v any, err error) {
-	if v, ok := jsonscan.Decode(raw); ok {
-		return v, nil
-	}
-	err = decodeSlowly(raw, &v)
-	return v, err
-}
-
+// decodeSlowly decodes a value of which numbers keep their written form: 1.0 is
+// not 1. So does jsonscan.
 func decodeSlowly(raw []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -53,7 +45,7 @@ var (
 )
 
 // contextOf is the context of a body of OFREP, nil if there is none.
-func contextOf(body []byte) (any, error) {
+func contextOf(body []byte) (v any, err error) {
 	c := jsonscan.New(body)
 	if c.Peek() == '{' {
 		var context []byte
@@ -68,7 +60,8 @@ func contextOf(body []byte) (any, error) {
 			if context == nil {
 				return nil, nil
 			}
-			return decodeAny(context)
+			err := decodeField(context, &v)
+			return v, err
 		}
 	}
 	var wire struct {

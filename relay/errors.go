@@ -57,11 +57,19 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	writeBody(w, status, body)
 }
 
+// Values of headers that nearly every answer has, made once. Nothing changes them.
+var (
+	contentJSON = []string{"application/json"}
+	varyOrigin  = []string{"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
+	byLocal     = []string{"local"}
+	byMerged    = []string{"merged"}
+)
+
 // writeBody sends JSON.
 func writeBody(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["Content-Type"] = contentJSON
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

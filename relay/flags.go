@@ -113,7 +113,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	}
 	p.feed.counts.add(&out)
 	cors(w, req)
-	w.Header().Set(answeredHeader, out.by())
+	w.Header()[answeredHeader] = out.by()
 	memory.body = out.encode(memory.body[:0], a.shape, d)
 	writeBody(w, http.StatusOK, memory.body)
 }

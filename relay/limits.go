@@ -33,6 +33,9 @@ func replace[K comparable](at *atomic.Pointer[table[K]], r Rate) {
 	}
 }
 
+// byAddress reports whether addresses are limited at all.
+func (l *limits) byAddress() bool { return l.addresses.Load() != nil }
+
 func (l *limits) allowAddress(ip netip.Addr) bool {
 	t := l.addresses.Load()
 	if t == nil {

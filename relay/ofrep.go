@@ -122,16 +122,16 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 		p.remote.complete(req, s, &a.ask, &out)
 	}
 	p.feed.counts.add(&out)
-	w.Header().Set(answeredHeader, out.by())
+	w.Header()[answeredHeader] = out.by()
 	if key != "" {
 		var status int
 		status, memory.body = out.appendSingle(memory.body[:0], key, d)
 		writeBody(w, status, memory.body)
 		return
 	}
-	body := out.appendBulk(memory.body[:0], p.Token, d)
+	body, sum := out.appendBulk(memory.body[:0], p.Token, d)
 	memory.body = body
-	etag := a.etag(body)
+	etag := a.etag(sum)
 	w.Header()["Etag"] = []string{etag}
 	w.Header()["Cache-Control"] = []string{"private, no-cache"}
 	// Who says what it waits for has not got it: no other header may say that

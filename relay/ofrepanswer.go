@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/hogflags/hogflags/internal/flagswire"
 	"github.com/hogflags/hogflags/internal/openfeature"
 	"github.com/hogflags/hogflags/rules"
@@ -168,13 +170,18 @@ func (o *answer) appendSingle(b []byte, key string, d *document) (int, []byte) {
 	return status, append(b, text...)
 }
 
-// appendBulk writes the answer for all flags. Those without an answer are in it
-// with their error.
-func (o *answer) appendBulk(b []byte, token string, d *document) []byte {
+// appendBulk writes the answer for all flags, and sums it up. Flags without an
+// answer are in it with their error.
+func (o *answer) appendBulk(b []byte, token string, d *document) (body []byte, sum uint64) {
+	const odd = 0x9e3779b97f4a7c15 // spreads the bits, so that the order counts
 	b = append(b, `{"flags":[`...)
 	for i := range o.local {
-		b = append(d.inBulk.append(b, &o.local[i]), ',')
+		var of uint64
+		b, of = d.inBulk.append(b, &o.local[i])
+		sum = (sum ^ of) * odd
+		b = append(b, ',')
 	}
+	rest := len(b)
 	for i := range o.open {
 		b = append(b, '{')
 		if r, ok := o.byPostHog(o.open[i].Key(), d); ok {
@@ -190,5 +197,6 @@ func (o *answer) appendBulk(b []byte, token string, d *document) []byte {
 	b = append(b, `],"eventStreams":[{"type":"sse","endpoint":{"requestUri":"`+ofrepEvents+`?token=`...)
 	b = append(append(append(b, url.QueryEscape(token)...), `&since=`...), d.revisionText...)
 	b = append(b, `"},"inactivityDelaySec":120}],"metadata":{"revision":"`...)
-	return append(append(b, d.revisionText...), `"}}`...)
+	b = append(append(b, d.revisionText...), `"}}`...)
+	return b, (sum ^ xxhash.Sum64(b[rest:])) * odd
 }

@@ -40,10 +40,7 @@ type ofrepFailure struct {
 }
 
 // ofrepAsk is a request of OFREP, understood as one for flags.
-type ofrepAsk struct {
-	ask
-	context map[string]any
-}
+type ofrepAsk struct{ ask }
 
 // readOFREP reads a request's context.
 func readOFREP(w http.ResponseWriter, req *http.Request, limit int64, memory *scratch) (*ofrepAsk, *ofrepFailure) {
@@ -63,12 +60,12 @@ func readOFREP(w http.ResponseWriter, req *http.Request, limit int64, memory *sc
 	if err != nil {
 		return bad(codeParse, err.Error())
 	}
-	a := &ofrepAsk{}
-	var ok bool
-	if a.context, ok = context.(map[string]any); !ok && context != nil {
+	attributes, ok := context.(map[string]any)
+	if !ok && context != nil {
 		return bad(codeContext, "the context is not an object")
 	}
-	if a.distinctID, err = openfeature.Read(a.context, &a.subject); err != nil {
+	a := &ofrepAsk{}
+	if a.distinctID, err = openfeature.Read(attributes, &a.subject); err != nil {
 		return bad(codeContext, err.Error())
 	}
 	if a.distinctID == "" {
@@ -108,15 +105,21 @@ func (a *ofrepAsk) spell(token string) {
 	}
 }
 
-// etag covers whom the answer is for, and all of it: replicas that would answer
-// alike have the same. The body holds the revision.
-func (a *ofrepAsk) etag(body []byte) string {
+// etag covers whom the answer is for, and all of it by its sum: replicas that
+// would answer alike have the same.
+func (a *ofrepAsk) etag(sum uint64) string {
+	var stack [512]byte
+	b := append(stack[:0], a.runtime()...)
+	b = flagswire.AppendText(b, a.distinctID)
+	b = appendCanonical(b, a.subject.PersonProperties)
+	b = appendCanonical(b, a.subject.Groups)
+	b = appendObject(b, a.subject.GroupProperties)
 	// Who could make two of them collide would fool only themselves.
-	context := xxhash.Sum64(appendCanonical(append(make([]byte, 0, 512), a.runtime()...), a.context))
-	b := append(make([]byte, 0, 40), '"')
-	b = strconv.AppendUint(b, context, 36)
+	subject := xxhash.Sum64(b)
+	b = append(b[:0], '"')
+	b = strconv.AppendUint(b, subject, 36)
 	b = append(b, '-')
-	b = strconv.AppendUint(b, xxhash.Sum64(body), 36)
+	b = strconv.AppendUint(b, sum, 36)
 	return string(append(b, '"'))
 }
 
@@ -125,12 +128,7 @@ func (a *ofrepAsk) etag(body []byte) string {
 func appendCanonical(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case map[string]any:
-		b = append(b, '{')
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			b = append(flagswire.AppendText(b, name), ':')
-			b = append(appendCanonical(b, v[name]), ',')
-		}
-		return append(b, '}')
+		return appendObject(b, v)
 	case []any:
 		b = append(b, '[')
 		for _, item := range v {
@@ -148,4 +146,16 @@ func appendCanonical(b []byte, v any) []byte {
 		return append(b, 'f')
 	}
 	return append(b, 'n')
+}
+
+func appendObject[V any](b []byte, members map[string]V) []byte {
+	var stack [16]string
+	names := slices.AppendSeq(stack[:0], maps.Keys(members))
+	slices.Sort(names)
+	b = append(b, '{')
+	for _, name := range names {
+		b = append(flagswire.AppendText(b, name), ':')
+		b = append(appendCanonical(b, members[name]), ',')
+	}
+	return append(b, '}')
 }

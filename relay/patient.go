@@ -27,7 +27,6 @@ func (p patient) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	control := http.NewResponseController(w)
 	if req.Body != nil && req.Body != http.NoBody {
 		body := &patientBody{ReadCloser: req.Body, control: control, patience: p.patience, begun: time.Now()}
-		body.extend()
 		defer body.end()
 		req.Body = body
 	}
@@ -46,10 +45,6 @@ type patientBody struct {
 	whole    bool
 }
 
-func (b *patientBody) extend() {
-	_ = b.control.SetReadDeadline(time.Now().Add(b.patience)) // not supported: there is none
-}
-
 // end is for what the handler left: the server reads on before it sends the
 // answer, for which time has to remain.
 func (b *patientBody) end() {
@@ -65,7 +60,7 @@ func (b *patientBody) Read(p []byte) (int, error) {
 	if taken := now.Sub(b.begun); taken > b.patience && float64(b.read) < taken.Seconds()*slowest {
 		return 0, errSlow
 	}
-	b.extend()
+	_ = b.control.SetReadDeadline(now.Add(b.patience)) // not supported: there is none
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	if err == io.EOF {

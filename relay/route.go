@@ -26,7 +26,7 @@ func (r *Relay) serve(w http.ResponseWriter, req *http.Request) {
 	if s.cfg.Admin == "" && r.serveAdminPath(w, req) {
 		return
 	}
-	if !r.limits.allowAddress(clientAddress(req, s.trusted)) {
+	if r.limits.byAddress() && !r.limits.allowAddress(clientAddress(req, s.trusted)) {
 		cors(w, req)
 		if isOFREP(path) || path == changesPath {
 			w.Header().Set("Retry-After", "1")
@@ -62,12 +62,18 @@ func plain(path string) bool {
 	if path == "" || path[0] != '/' {
 		return path == "*" // OPTIONS *
 	}
-	for segment := range strings.SplitSeq(path[1:], "/") {
-		if segment == "." || segment == ".." || strings.HasPrefix(segment, "..;") {
+	for i := range len(path) {
+		switch c := path[i]; {
+		case c < ' ' || c == 0x7f || c == '\\':
 			return false
+		case c == '/' && i+1 < len(path) && path[i+1] == '.':
+			segment, _, _ := strings.Cut(path[i+1:], "/")
+			if segment == "." || segment == ".." || strings.HasPrefix(segment, "..;") {
+				return false
+			}
 		}
 	}
-	return !strings.ContainsFunc(path, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\\' })
+	return true
 }
 
 // namesLoopback reports whether a name is one of this host's own.

@@ -28,7 +28,7 @@ func takeScratch() *scratch { return scratches.Get().(*scratch) }
 
 // free gives the memory back. Nothing of it may be used any more.
 func (s *scratch) free() {
-	clear(s.answers[:cap(s.answers)]) // they hold on to their definitions
+	clear(s.answers) // they hold on to their definitions
 	if cap(s.body) > maxScratchBytes || cap(s.answers) > maxScratchFlags {
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -23,6 +25,7 @@ type text struct {
 	condition int32
 	reason    rules.Reason
 	written   string
+	sum       uint64 // of what is written
 }
 
 // maxTexts bounds the texts of a flag, and maxTextBytes those of a document.
@@ -36,21 +39,23 @@ func newTexts(set *rules.Set, write func(b []byte, a *rules.Answer) []byte) *tex
 	return &texts{write: write, flags: make([]atomic.Pointer[[]text], set.Len())}
 }
 
-// append appends how a decided answer of the document is written.
-func (t *texts) append(b []byte, a *rules.Answer) []byte {
+// append appends how a decided answer of the document is written, and returns the
+// sum of it, too.
+func (t *texts) append(b []byte, a *rules.Answer) ([]byte, uint64) {
 	flag, value := a.Place()
 	known := t.flags[flag].Load()
 	if known != nil {
 		for i := range *known {
 			if k := &(*known)[i]; int(k.value) == value && k.reason == a.Reason && int(k.condition) == a.ConditionIndex {
-				return append(b, k.written...)
+				return append(b, k.written...), k.sum
 			}
 		}
 	}
 	begin := len(b)
 	b = t.write(b, a)
-	t.add(flag, text{int32(value), int32(a.ConditionIndex), a.Reason, string(b[begin:])})
-	return b
+	sum := xxhash.Sum64(b[begin:])
+	t.add(flag, text{int32(value), int32(a.ConditionIndex), a.Reason, string(b[begin:]), sum})
+	return b, sum
 }
 
 // add remembers a text, if nobody else is adding one.

@@ -41,37 +41,40 @@ const (
 var ErrNoTargetingKey = errors.New("the context has no targeting key, which is PostHog's distinct id")
 
 // Read takes whom a context is about out of its attributes, all but the distinct
-// id: that is returned, empty if the context has none. The subject shares the
-// attributes' values. An error says what of the context cannot be meant.
+// id: that is returned, empty if the context has none. What else is in the map
+// stays, as the subject's person properties. An error says what of the context
+// cannot be meant.
 func Read(attributes map[string]any, s *rules.Subject) (targetingKey string, err error) {
 	targetingKey, ok := attributes[TargetingKey].(string)
 	if given := attributes[TargetingKey]; given != nil && !ok {
 		return "", fmt.Errorf("the targeting key is no string, it is a %T", given)
 	}
-	for name, value := range attributes {
-		switch name {
-		case TargetingKey:
-		case Groups:
-			if s.Groups, ok = value.(map[string]any); !ok {
-				return "", fmt.Errorf("%s is no map of group type to group key, it is a %T", name, value)
-			}
-		case groupProperties, groupPropertiesCamel:
-			byType, ok := value.(map[string]any)
-			if !ok {
-				return "", fmt.Errorf("%s is no map of group type to properties, it is a %T", name, value)
-			}
-			s.GroupProperties = make(map[string]map[string]any, len(byType))
-			for groupType, properties := range byType {
-				if s.GroupProperties[groupType], ok = properties.(map[string]any); !ok {
-					return "", fmt.Errorf("%s of %s is no map of properties, it is a %T", name, groupType, properties)
-				}
-			}
-		default:
-			if s.PersonProperties == nil {
-				s.PersonProperties = make(map[string]any, len(attributes))
-			}
-			s.PersonProperties[name] = value
+	delete(attributes, TargetingKey)
+	if value, given := attributes[Groups]; given {
+		if s.Groups, ok = value.(map[string]any); !ok {
+			return "", fmt.Errorf("%s is no map of group type to group key, it is a %T", Groups, value)
 		}
+		delete(attributes, Groups)
+	}
+	for _, name := range [...]string{groupPropertiesCamel, groupProperties} { // the latter counts if both are there
+		value, given := attributes[name]
+		if !given {
+			continue
+		}
+		byType, ok := value.(map[string]any)
+		if !ok {
+			return "", fmt.Errorf("%s is no map of group type to properties, it is a %T", name, value)
+		}
+		s.GroupProperties = make(map[string]map[string]any, len(byType))
+		for groupType, properties := range byType {
+			if s.GroupProperties[groupType], ok = properties.(map[string]any); !ok {
+				return "", fmt.Errorf("%s of %s is no map of properties, it is a %T", name, groupType, properties)
+			}
+		}
+		delete(attributes, name)
+	}
+	if len(attributes) > 0 {
+		s.PersonProperties = attributes
 	}
 	return targetingKey, nil
 }
