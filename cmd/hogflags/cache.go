@@ -16,7 +16,7 @@ const openTimeout = 10 * time.Second
 
 // cache is a fleet's store, for one project.
 type cache struct {
-	Cache    string `env:"HOGFLAGS_CACHE" placeholder:"URL" help:"The store: file:FOLDER, sqlite:FILE, redis://HOST:PORT, postgres://USER:PASSWORD@HOST/DB. With a password better in the environment."`
+	Cache    string `env:"HOGFLAGS_CACHE" placeholder:"URL" help:"The store: file:FOLDER, sqlite:FILE, redis://HOST:PORT, postgres://USER:PASSWORD@HOST/DB, dynamodb://TABLE. With a password better in the environment."`
 	project  `embed:""`
 	keyFiles `embed:""`
 }

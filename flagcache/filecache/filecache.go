@@ -20,7 +20,7 @@ import (
 // Store is a [flagcache.Store] and [flagcache.Watcher]. It is safe for
 // concurrent use, by many processes of one host, and needs no closing.
 type Store struct {
-	*ledgerstore.Store
+	*ledgerstore.Watched
 	folder *folder
 }
 
@@ -44,7 +44,7 @@ func New(path string, scope flagcache.Scope) (*Store, error) {
 		return nil, fmt.Errorf("open file store: %w", err)
 	}
 	f := newFolder(path, scope.Key())
-	return &Store{ledgerstore.New("the folder "+path, scope, f), f}, nil
+	return &Store{ledgerstore.NewWatched("the folder "+path, scope, f), f}, nil
 }
 
 // checkFS is a variable for the tests alone: they have no network file system.

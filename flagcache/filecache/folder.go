@@ -14,7 +14,7 @@ import (
 	"github.com/hogflags/hogflags/internal/atomicfile"
 )
 
-// folder is the [ledgerstore.Medium] of one scope. Its files are
+// folder is the [ledgerstore.WatchedMedium] of one scope. Its files are
 //
 //	KEY.record           the record
 //	KEY.REVISION.json    a document
@@ -27,8 +27,8 @@ type folder struct {
 }
 
 var (
-	_ ledgerstore.Medium = (*folder)(nil)
-	_ ledgerstore.Writer = writer{}
+	_ ledgerstore.WatchedMedium = (*folder)(nil)
+	_ ledgerstore.Writer        = writer{}
 )
 
 func newFolder(dir, key string) *folder {

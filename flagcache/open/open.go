@@ -10,6 +10,7 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cloudflarekv"
+	"github.com/hogflags/hogflags/flagcache/dynamocache"
 	"github.com/hogflags/hogflags/flagcache/filecache"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/flagcache/pgcache"
@@ -25,7 +26,7 @@ type Store interface {
 }
 
 // Schemes are the URLs that Open takes, for a usage message.
-const Schemes = "memory:, file:FOLDER, sqlite:FILE, redis://, rediss://, redis+cluster://, redis+sentinel://, postgres://"
+const Schemes = "memory:, file:FOLDER, sqlite:FILE, redis://, rediss://, redis+cluster://, redis+sentinel://, postgres://, dynamodb://"
 
 // Open opens the store at rawURL for scope. A malformed URL is a
 // [flagcache.ErrURL]. What is on this host is looked at: a folder that is missing
@@ -39,6 +40,7 @@ const Schemes = "memory:, file:FOLDER, sqlite:FILE, redis://, rediss://, redis+c
 //	redis://user:password@host:6379/0                also rediss, redis+cluster, redis+sentinel
 //	redis://host:6379/0?service_key=NAME             the same, shared with PostHog's SDKs in other languages
 //	postgres://user:password@host/db?create_table=true
+//	dynamodb://TABLE?region=eu-west-1                with the credentials of AWS's own settings; also create_table=true
 func Open(rawURL string, scope flagcache.Scope) (Store, error) {
 	scheme, _, _ := strings.Cut(rawURL, ":")
 	switch scheme {
@@ -56,6 +58,8 @@ func Open(rawURL string, scope flagcache.Scope) (Store, error) {
 		return opened(rediscache.Open(rawURL, scope))
 	case "postgres", "postgresql":
 		return opened(pgcache.Open(rawURL, scope))
+	case "dynamodb":
+		return opened(dynamocache.Open(rawURL, scope))
 	case cloudflarekv.Scheme:
 		return nil, fmt.Errorf("open store: %w: what %s:// names is published to, by hogflags sync, and has no leader", flagcache.ErrURL, cloudflarekv.Scheme)
 	}

@@ -23,14 +23,18 @@ func TestOpen(t *testing.T) {
 		"sqlite":   func(t *testing.T) string { return "sqlite:" + t.TempDir() + "/cache.db" },
 		"redis":    func(t *testing.T) string { return "redis://" + testservers.StartRedis(t).Addr + "/1" },
 		"postgres": func(t *testing.T) string { return testservers.StartPostgres(t).URL + "&create_table=true" },
+		"dynamodb": func(t *testing.T) string { return testservers.StartDynamoDB(t).URL("flags") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := open.Open(url(t), scope)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, ok := s.(flagcache.Watcher); !ok {
-				t.Error("the store lost its push on the way")
+			if _, ok := s.(flagcache.Watcher); ok != (name != "dynamodb") {
+				t.Errorf("pushes: %v", ok)
+			}
+			if _, ok := s.(flagcache.Pinner); !ok {
+				t.Error("the store lost its pins on the way")
 			}
 			rec, err := s.Acquire(t.Context(), flagcache.Bid{Token: "t", Holder: "h"}, time.Second)
 			if err != nil || rec.Lease.Holder != "h" {
@@ -55,6 +59,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"redis://u:hunter2@127.0.0.1:1/zero", "malformed"},
 		{"file:", "no path"},
 		{"sqlite://host/x", "names a host"},
+		{"dynamodb://key:hunter2@flags", "AWS's own settings"},
 	} {
 		s, err := open.Open(test.url, scope)
 		if err == nil || s != nil {
@@ -65,7 +70,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%s: error %q, want ErrURL, %q and no password", test.url, err, test.want)
 		}
 	}
-	for _, url := range []string{"memory:", "file:x", "sqlite:x", "redis://127.0.0.1:1", "postgres://127.0.0.1:1/db"} {
+	for _, url := range []string{"memory:", "file:x", "sqlite:x", "redis://127.0.0.1:1", "postgres://127.0.0.1:1/db", "dynamodb://flags?region=x"} {
 		if _, err := open.Open(url, flagcache.Scope{}); err == nil {
 			t.Errorf("%s: opened without a scope", url)
 		}

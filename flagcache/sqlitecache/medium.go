@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	_ ledgerstore.Medium = (*database)(nil)
-	_ ledgerstore.Writer = transaction{}
+	_ ledgerstore.WatchedMedium = (*database)(nil)
+	_ ledgerstore.Writer        = transaction{}
 )
 
 // View reads a snapshot.

@@ -20,7 +20,7 @@ import (
 // Store is a [flagcache.Store] and [flagcache.Watcher]. It is safe for
 // concurrent use, by many processes of one host.
 type Store struct {
-	*ledgerstore.Store
+	*ledgerstore.Watched
 	db *database
 }
 
@@ -47,7 +47,7 @@ func New(path string, scope flagcache.Scope) (*Store, error) {
 	if _, err := db.pools(); err != nil {
 		return nil, fmt.Errorf("open sqlite store: %w", err)
 	}
-	return &Store{ledgerstore.New("the database "+path, scope, db), db}, nil
+	return &Store{ledgerstore.NewWatched("the database "+path, scope, db), db}, nil
 }
 
 // Close closes the database. Call it once nobody uses the store.

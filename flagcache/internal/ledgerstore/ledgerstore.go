@@ -12,8 +12,8 @@ import (
 	"github.com/hogflags/hogflags/flagdef"
 )
 
-// Store is a [flagcache.Store], [flagcache.Watcher] and [flagcache.Pinner] on a
-// medium. It is safe for concurrent use.
+// Store is a [flagcache.Store] and [flagcache.Pinner] on a medium. It is safe for
+// concurrent use.
 type Store struct {
 	scope  flagcache.Scope
 	medium Medium
@@ -22,9 +22,8 @@ type Store struct {
 }
 
 var (
-	_ flagcache.Store   = (*Store)(nil)
-	_ flagcache.Watcher = (*Store)(nil)
-	_ flagcache.Pinner  = (*Store)(nil)
+	_ flagcache.Store  = (*Store)(nil)
+	_ flagcache.Pinner = (*Store)(nil)
 )
 
 // New returns a store on the host's clock. The name is that of the kind, as it
@@ -61,42 +60,42 @@ func (s *Store) Load(ctx context.Context) (*flagcache.Entry, error) {
 
 // Acquire asks for the lease.
 func (s *Store) Acquire(ctx context.Context, bid flagcache.Bid, ttl time.Duration) (flagcache.Record, error) {
-	return s.step(ctx, "acquire lease", true, func(l *flagcache.Ledger, now time.Time) error { return l.Acquire(now, bid, ttl) })
+	return s.step(ctx, "acquire lease", loud, func(l *flagcache.Ledger, now time.Time) error { return l.Acquire(now, bid, ttl) })
 }
 
 // Renew prolongs the lease.
 func (s *Store) Renew(ctx context.Context, claim flagcache.Claim, ttl time.Duration) (flagcache.Record, error) {
-	return s.step(ctx, "renew lease", false, func(l *flagcache.Ledger, now time.Time) error { return l.Renew(now, claim, ttl) })
+	return s.step(ctx, "renew lease", quiet, func(l *flagcache.Ledger, now time.Time) error { return l.Renew(now, claim, ttl) })
 }
 
 // Release frees the lease.
 func (s *Store) Release(ctx context.Context, claim flagcache.Claim) (flagcache.Record, error) {
-	return s.step(ctx, "release lease", true, func(l *flagcache.Ledger, now time.Time) error { return l.Release(now, claim) })
+	return s.step(ctx, "release lease", loud, func(l *flagcache.Ledger, now time.Time) error { return l.Release(now, claim) })
 }
 
 // Save stores the entry.
 func (s *Store) Save(ctx context.Context, claim flagcache.Claim, e *flagcache.Entry) (flagcache.Record, error) {
-	return s.step(ctx, "save entry", true, func(l *flagcache.Ledger, now time.Time) error { return l.Save(now, claim, e) })
+	return s.step(ctx, "save entry", sound, func(l *flagcache.Ledger, now time.Time) error { return l.Save(now, claim, e) })
 }
 
 // Confirm gives the stored document a newer head.
 func (s *Store) Confirm(ctx context.Context, claim flagcache.Claim, h flagcache.Head) (flagcache.Record, error) {
-	return s.step(ctx, "confirm entry", true, func(l *flagcache.Ledger, now time.Time) error { return l.Confirm(now, claim, h) })
+	return s.step(ctx, "confirm entry", sound, func(l *flagcache.Ledger, now time.Time) error { return l.Confirm(now, claim, h) })
 }
 
 // Fail records that upstream could not be read.
 func (s *Store) Fail(ctx context.Context, claim flagcache.Claim, f flagcache.Failure) (flagcache.Record, error) {
-	return s.step(ctx, "record failure", true, func(l *flagcache.Ledger, now time.Time) error { return l.Fail(now, claim, f) })
+	return s.step(ctx, "record failure", loud, func(l *flagcache.Ledger, now time.Time) error { return l.Fail(now, claim, f) })
 }
 
 // RequestReload asks the leader to poll now.
 func (s *Store) RequestReload(ctx context.Context) (flagcache.Record, error) {
-	return s.step(ctx, "request reload", true, func(l *flagcache.Ledger, now time.Time) error { l.RequestReload(now); return nil })
+	return s.step(ctx, "request reload", loud, func(l *flagcache.Ledger, now time.Time) error { l.RequestReload(now); return nil })
 }
 
 // SetPin decides what is served.
 func (s *Store) SetPin(ctx context.Context, p flagcache.Pin, doc *flagcache.Entry) (flagcache.Record, error) {
-	return s.step(ctx, "pin", true, func(l *flagcache.Ledger, _ time.Time) error { return l.SetPin(p, doc) })
+	return s.step(ctx, "pin", loud, func(l *flagcache.Ledger, _ time.Time) error { return l.SetPin(p, doc) })
 }
 
 // History lists the current document and those before it.
@@ -143,16 +142,24 @@ func (s *Store) Replace(ctx context.Context, state flagcache.Ledger) error {
 	return s.medium.Update(ctx, func(w Writer) error { return commit(w, &record{Ledger: state}) })
 }
 
-// step takes one transition; loud ones are pushed. They are rare, so each of
-// them also looks whether the stored document is still whole.
-func (s *Store) step(ctx context.Context, name string, loud bool, do func(*flagcache.Ledger, time.Time) error) (flagcache.Record, error) {
+// manner is how a step is taken.
+type manner int
+
+const (
+	quiet manner = iota // watches do not tell of it
+	loud                // they do
+	sound               // loud, and the stored document is looked at, whether it is still whole
+)
+
+// step takes one transition.
+func (s *Store) step(ctx context.Context, name string, how manner, do func(*flagcache.Ledger, time.Time) error) (flagcache.Record, error) {
 	var rec flagcache.Record
 	var refused, damaged error
 	err := ctx.Err()
 	if err == nil {
 		err = s.medium.Update(ctx, func(w Writer) error {
 			rec, refused, damaged = flagcache.Record{}, nil, nil
-			r, _, err := read(w, current, loud)
+			r, _, err := read(w, current, how == sound)
 			if hurt, ok := errors.AsType[*damage](err); ok {
 				damaged, err = hurt.setAside(w)
 				return err
@@ -174,7 +181,7 @@ func (s *Store) step(ctx context.Context, name string, loud bool, do func(*flagc
 			if err != nil || bytes.Equal(before, after) {
 				return err
 			}
-			if loud {
+			if how != quiet {
 				r.Changes++
 			}
 			return commit(w, r)

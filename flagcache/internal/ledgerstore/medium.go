@@ -19,10 +19,16 @@ type Medium interface {
 	// View lets f read, while others may write. It may call f again.
 	View(ctx context.Context, f func(Reader) error) error
 
-	// Update lets f read and write, and keeps every other Update out, of this
-	// process and of others. It may call f again. An error of f's is returned
-	// after nothing was written.
+	// Update lets f read and write as if every other Update, of this process and
+	// of others, came before or after: it keeps them out, or calls f again if
+	// one came in between. An error of f's is returned after nothing was
+	// written.
 	Update(ctx context.Context, f func(Writer) error) error
+}
+
+// WatchedMedium is a Medium on the same host: to look at it costs next to nothing.
+type WatchedMedium interface {
+	Medium
 
 	// Watch returns a function that reports whether there may have been an
 	// Update since it was called last, cheaply enough to be called many times a

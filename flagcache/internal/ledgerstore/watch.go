@@ -4,14 +4,29 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/hogflags/hogflags/flagcache"
 )
+
+// Watched is a Store that is a [flagcache.Watcher], too.
+type Watched struct {
+	*Store
+	medium WatchedMedium
+}
+
+var _ flagcache.Watcher = (*Watched)(nil)
+
+// NewWatched is [New] for a medium that can be looked at all the time.
+func NewWatched(name string, scope flagcache.Scope, medium WatchedMedium) *Watched {
+	return &Watched{New(name, scope, medium), medium}
+}
 
 // lookEvery is how often a watch looks. A look costs some microseconds, and
 // half of this time is what a push takes on average.
 const lookEvery = 50 * time.Millisecond
 
 // Watch calls hint after every change but renewals, until ctx ends.
-func (s *Store) Watch(ctx context.Context, hint func()) error {
+func (s *Watched) Watch(ctx context.Context, hint func()) error {
 	err := s.watch(ctx, hint)
 	if ctx.Err() != nil {
 		return nil
@@ -19,7 +34,7 @@ func (s *Store) Watch(ctx context.Context, hint func()) error {
 	return fmt.Errorf("watch %s: %w", s.name, err)
 }
 
-func (s *Store) watch(ctx context.Context, hint func()) error {
+func (s *Watched) watch(ctx context.Context, hint func()) error {
 	changed, stop, err := s.medium.Watch(ctx)
 	if err != nil {
 		return err
@@ -54,7 +69,7 @@ func (s *Store) watch(ctx context.Context, hint func()) error {
 
 // changes is the record's count; not ok if it cannot be read, about which
 // whoever looks is told.
-func (s *Store) changes(ctx context.Context) (n uint64, ok bool) {
+func (s *Watched) changes(ctx context.Context) (n uint64, ok bool) {
 	err := s.medium.View(ctx, func(v Reader) error {
 		data, err := v.Record()
 		if err != nil {

@@ -1,0 +1,96 @@
+//go:build unix
+
+package testservers
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// DynamoDB is a running DynamoDB Local, which keeps its tables in memory.
+type DynamoDB struct {
+	Addr string
+
+	lib string
+	cmd *exec.Cmd
+}
+
+// dynamoVersion is the one that .ci/dynamodb-local.xml names.
+const dynamoVersion = "2.6.1"
+
+// StartDynamoDB starts a server, and sets the credentials in the environment
+// that any client of it needs. Where it is not installed the test is skipped, or
+// fails if CI is true.
+func StartDynamoDB(t testing.TB) *DynamoDB {
+	t.Helper()
+	missing := t.Skipf
+	if os.Getenv("CI") == "true" {
+		missing = t.Fatalf
+	}
+	if _, err := exec.LookPath("java"); err != nil {
+		missing("java is not installed, which DynamoDB Local needs")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		missing("find DynamoDB Local: %v", err)
+	}
+	lib := filepath.Join(cache, "hogflags", "dynamodb-local-"+dynamoVersion)
+	if _, err := os.Stat(lib); err != nil {
+		missing("DynamoDB Local is not installed, bash .ci/servers does that: %v", err)
+	}
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
+		// Nothing of the developer's own.
+		"AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	d := &DynamoDB{Addr: FreeAddr(t), lib: lib}
+	d.Start(t)
+	t.Cleanup(d.Kill)
+	return d
+}
+
+// URL is that of a table, which is made when it is missing.
+func (d *DynamoDB) URL(table string) string {
+	return "dynamodb://" + table + "?create_table=true&endpoint=http://" + d.Addr
+}
+
+// Start starts the server again on the same port, empty.
+func (d *DynamoDB) Start(t testing.TB) {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(d.Addr)
+	d.cmd = command("java", "-XX:TieredStopAtLevel=1", "-Djava.library.path="+d.lib, "-cp", filepath.Join(d.lib, "*"),
+		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
+	d.cmd.Stderr = nil // it says that it logs nowhere
+	if err := d.cmd.Start(); err != nil {
+		t.Fatalf("start DynamoDB Local: %v", err)
+	}
+	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	Await(t, "DynamoDB Local answers", func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.Addr, nil)
+		if err != nil {
+			return err
+		}
+		response, err := web.Do(request)
+		if err != nil {
+			return err
+		}
+		return response.Body.Close()
+	})
+}
+
+// Kill kills the server at once.
+func (d *DynamoDB) Kill() {
+	if d.cmd == nil {
+		return
+	}
+	_ = d.cmd.Process.Kill()
+	_ = d.cmd.Wait() // its exit status is the signal
+	d.cmd = nil
+}
