@@ -222,7 +222,7 @@ func serves(t *testing.T, c container) {
 
 	hogflags := c.Process.Args[0]
 	var out []byte
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		if out, err = c.command(t.Context(), []string{hogflags, "ready"}, "HOGFLAGS_ADMIN_URL="+admin).CombinedOutput(); err == nil {
 			break
 		}

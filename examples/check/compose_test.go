@@ -9,20 +9,9 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
-
-	"github.com/hogflags/hogflags/relay"
 )
 
 const composeFolder = "../compose"
-
-func document(t *testing.T, path string) string {
-	t.Helper()
-	body, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
-}
 
 // compose is the project as docker compose reads it, which checks it against the
 // specification.
@@ -76,23 +65,16 @@ func TestComposeConfig(t *testing.T) {
 			mounts[v.Target] = v
 		}
 		file := *s.Environment["HOGFLAGS_CONFIG"]
-		cfg, err := relay.ReadConfig(filepath.Join(mounts[path.Dir(file)].Source, path.Base(file)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.Listen, cfg.Admin = ":8080", ":8081" // as the image has it
-		if err := cfg.Check(); err != nil {
-			t.Fatal(err)
-		}
+		cfg := readConfig(t, filepath.Join(mounts[path.Dir(file)].Source, path.Base(file)))
 		subnet := project.Networks["clients"].Ipam.Config[0].Subnet
-		if len(cfg.TrustedProxies) != 1 || cfg.TrustedProxies[0].String() != subnet {
+		if len(cfg.TrustedProxies) != 1 || cfg.TrustedProxies[0] != subnet {
 			t.Errorf("trusted are %v, and HAProxy is in %s", cfg.TrustedProxies, subnet)
 		}
 		p := cfg.Projects[0]
-		for _, source := range []relay.Source{p.SecretKey, p.RelayKeysFrom} {
+		for _, source := range []place{p.SecretKey, p.RelayKeysFrom} {
 			secret := path.Base(source.File)
 			if !slices.ContainsFunc(s.Secrets, func(c types.ServiceSecretConfig) bool { return c.Source == secret }) || path.Dir(source.File) != "/run/secrets" {
-				t.Errorf("%s: %s is none of its secrets", name, source)
+				t.Errorf("%s: %s is none of its secrets", name, source.File)
 			}
 			if project.Secrets[secret].File == "" {
 				t.Errorf("the secret %s is not from a file", secret)

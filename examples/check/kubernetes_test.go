@@ -1,10 +1,10 @@
-// Package check holds the examples of deployment against the code of Kubernetes,
-// Kustomize and Compose, and against the relay's own.
 package check
 
 import (
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,8 +23,6 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
-
-	"github.com/hogflags/hogflags/relay"
 )
 
 // manifests are what kubectl apply -k sends, read as strictly as the API server
@@ -160,14 +158,11 @@ func TestPodMonitor(t *testing.T) {
 // The relay takes the configuration, and finds the files that it names.
 func TestConfigMap(t *testing.T) {
 	m := kubernetes(t)
-	cfg, err := relay.ParseConfig([]byte(m.config.Data["relay.yaml"]))
-	if err != nil {
+	file := filepath.Join(t.TempDir(), "relay.yaml")
+	if err := os.WriteFile(file, []byte(m.config.Data["relay.yaml"]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg.Listen, cfg.Admin = ":8080", ":8081" // as the image has it
-	if err := cfg.Check(); err != nil {
-		t.Fatal(err)
-	}
+	cfg := readConfig(t, file)
 	pod := m.deployment.Spec.Template.Spec
 	mounts := map[string]corev1.Volume{}
 	for _, mount := range pod.Containers[0].VolumeMounts {
@@ -185,12 +180,12 @@ func TestConfigMap(t *testing.T) {
 		t.Errorf("last_known_good is %s, which is not mounted", p.LastKnownGood)
 	}
 	made := regexp.MustCompile(`--from-(?:file|literal)=([a-z-]+)`).FindAllStringSubmatch(document(t, "../../docs/deploy.md"), -1)
-	for _, s := range []relay.Source{p.SecretKey, p.RelayKeysFrom, p.CacheFrom} {
+	for _, s := range []place{p.SecretKey, p.RelayKeysFrom, p.CacheFrom} {
 		if secret := mounts[path.Dir(s.File)].Secret; secret == nil || secret.SecretName != "hogflags" {
-			t.Errorf("%s is not of the secret", s)
+			t.Errorf("%s is not of the secret", s.File)
 		}
 		if !slices.ContainsFunc(made, func(m []string) bool { return m[1] == path.Base(s.File) }) {
-			t.Errorf("%s is in the configuration, but docs/deploy.md does not put it into the secret", s)
+			t.Errorf("%s is in the configuration, but docs/deploy.md does not put it into the secret", s.File)
 		}
 	}
 	if !strings.Contains(document(t, "../../docs/deploy.md"), "--namespace "+m.namespace.Name+" create secret generic hogflags ") {
