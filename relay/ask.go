@@ -37,8 +37,8 @@ type ask struct {
 
 	shape shape
 
-	// whole says why only PostHog can answer all of it; empty if nothing
-	// speaks against answering here.
+	// whole says why only PostHog can answer all of it, in words of ours alone;
+	// empty if nothing speaks against answering here.
 	whole string
 }
 
@@ -93,7 +93,7 @@ func (a *ask) readQuery(u *url.URL, decide bool) {
 	}
 	for name, values := range q {
 		if !slices.Contains(parameters, name) || len(values) > 1 {
-			a.onlyPostHog("parameter " + name)
+			a.onlyPostHog("parameter")
 		}
 	}
 	for _, name := range []string{"detailed_analysis", "only_evaluate_survey_feature_flags", "only_use_override_person_properties"} {

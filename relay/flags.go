@@ -2,6 +2,7 @@ package relay
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -59,6 +60,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 		return
 	default:
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		because(w, "body")
 		r.forward(w, req, s) // PostHog reads what this does not, or says what is wrong
 		return
 	}
@@ -91,6 +93,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	switch {
 	case p.Remote == RemoteAlways, why != "" && p.Remote != RemoteNever:
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		because(w, cmp.Or(why, "remote is always"))
 		p.proxy.pass(w, req, s, &c)
 		return
 	case !a.identified:

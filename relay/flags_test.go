@@ -54,30 +54,34 @@ func TestWhereFlagsAreAnswered(t *testing.T) {
 	}{
 		{"all flags, keyed", "/flags?v=2", flagsBody(pro), bearer, "local"},
 		{"all flags, with the slash", "/flags/?v=2", flagsBody(pro), bearer, "local"},
-		{"all flags, in public", "/flags?v=2", flagsBody(pro), nil, "upstream"},
+		{"all flags, in public", "/flags?v=2", flagsBody(pro), nil, "upstream: all flags"},
 		{"named flags, in public", "/flags?v=2", flagsBody(pro + `,"flag_keys_to_evaluate":["on","off"]`), nil, "local"},
 		{"named, short name", "/flags?v=2", flagsBody(pro + `,"flag_keys":["pro"]`), nil, "local"},
-		{"named, not in the feed", "/flags?v=2", flagsBody(pro + `,"flag_keys_to_evaluate":["on","survey-targeting-1"]`), nil, "upstream"},
-		{"not in the feed, keyed", "/flags?v=2", flagsBody(pro + `,"flag_keys_to_evaluate":["survey-targeting-1"]`), bearer, "upstream"},
+		{"named, not in the feed", "/flags?v=2", flagsBody(pro + `,"flag_keys_to_evaluate":["on","survey-targeting-1"]`), nil, "upstream: flag not in the feed"},
+		{"not in the feed, keyed", "/flags?v=2", flagsBody(pro + `,"flag_keys_to_evaluate":["survey-targeting-1"]`), bearer, "upstream: flag not in the feed"},
 		{"property in PostHog alone", "/flags?v=2", flagsBody(""), bearer, "merged"},
 		{"named, property in PostHog alone", "/flags?v=2", flagsBody(`"flag_keys_to_evaluate":["pro"]`), nil, "merged"},
-		{"with configuration", "/flags?v=2&config=true", flagsBody(pro), bearer, "upstream"},
+		{"with configuration", "/flags?v=2&config=true", flagsBody(pro), bearer, "upstream: config"},
 		{"without it, in words", "/flags?v=2&config=false", flagsBody(pro), bearer, "local"},
-		{"neither version nor config", "/flags", flagsBody(pro), bearer, "upstream"},
-		{"detailed analysis", "/flags?v=2&detailed_analysis=1", flagsBody(pro), bearer, "upstream"},
-		{"survey flags", "/flags?v=2&only_evaluate_survey_feature_flags=true", flagsBody(pro), bearer, "upstream"},
-		{"parameter of the future", "/flags?v=2&new=1", flagsBody(pro), bearer, "upstream"},
+		{"neither version nor config", "/flags", flagsBody(pro), bearer, "upstream: config"},
+		{"detailed analysis", "/flags?v=2&detailed_analysis=1", flagsBody(pro), bearer, "upstream: detailed_analysis"},
+		{"survey flags", "/flags?v=2&only_evaluate_survey_feature_flags=true", flagsBody(pro), bearer, "upstream: only_evaluate_survey_feature_flags"},
+		{"parameter of the future", "/flags?v=2&new=1", flagsBody(pro), bearer, "upstream: parameter"},
 		{"anonymous id without continuity", "/flags?v=2", flagsBody(pro + `,"$anon_distinct_id":"x"`), bearer, "local"},
-		{"no flags wanted", "/flags?v=2", flagsBody(`"disable_flags":true`), bearer, "upstream"},
-		{"crawler", "/flags?v=2", flagsBody(pro), append([]string{"User-Agent", "Googlebot/2.1"}, bearer...), "upstream"},
-		{"a wrong relay key", "/flags?v=2", flagsBody(pro), []string{"Authorization", "Bearer phs_wrong"}, "upstream"},
-		{"id twice", "/flags?v=2", flagsBody(pro + `,"$distinct_id":"bob"`), bearer, "upstream"},
+		{"no flags wanted", "/flags?v=2", flagsBody(`"disable_flags":true`), bearer, "upstream: disable_flags"},
+		{"crawler", "/flags?v=2", flagsBody(pro), append([]string{"User-Agent", "Googlebot/2.1"}, bearer...), "upstream: crawler"},
+		{"a wrong relay key", "/flags?v=2", flagsBody(pro), []string{"Authorization", "Bearer phs_wrong"}, "upstream: all flags"},
+		{"id twice", "/flags?v=2", flagsBody(pro + `,"$distinct_id":"bob"`), bearer, "upstream: body"},
 		{"number as id", "/flags?v=2", strings.Replace(flagsBody(pro), `"ada"`, "17", 1), bearer, "local"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := r.send(t, http.MethodPost, test.path, test.body, test.header...)
 			want := postHog.send(t, http.MethodPost, test.path, test.body, test.header...)
-			if by := got.header.Get("X-Hogflags-Answered"); by != test.want {
+			by := got.header.Get("X-Hogflags-Answered")
+			if why := got.header.Get("X-Hogflags-Why"); why != "" {
+				by += ": " + why
+			}
+			if by != test.want {
 				t.Errorf("answered %s, want %s", by, test.want)
 			}
 			if got.status != want.status {

@@ -16,6 +16,17 @@ import (
 // answeredHeader says who made an answer: local, merged or upstream.
 const answeredHeader = "X-Hogflags-Answered"
 
+// whyHeader says why a request for flags was passed on whole.
+const whyHeader = "X-Hogflags-Why"
+
+// because notes why a request for flags is passed on.
+func because(w http.ResponseWriter, why string) {
+	w.Header().Set(whyHeader, why)
+	if told, ok := w.(*telling); ok {
+		told.why = why
+	}
+}
+
 // hopsHeader counts the relays that a request has come through: one that was
 // told to be its own PostHog would ask itself for ever.
 const (
@@ -184,6 +195,7 @@ func rewrite(r *httputil.ProxyRequest) {
 
 func markUpstream(resp *http.Response) error {
 	resp.Header.Set(answeredHeader, "upstream")
+	resp.Header.Del(whyHeader) // of another relay on the way
 	return nil
 }
 

@@ -17,9 +17,10 @@ import (
 
 // metrics is what /metrics shows. No label has anything of a client's.
 type metrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	handler  http.Handler
+	requests  *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	forwarded *prometheus.CounterVec
+	handler   http.Handler
 }
 
 var build = prometheus.NewDesc("hogflags_build_info", "The version of the relay: always 1.", []string{"version"}, nil)
@@ -59,9 +60,12 @@ func newMetrics(r *Relay) *metrics {
 			Name: "hogflags_http_request_duration_seconds", Help: "How long requests took, but for streams.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route"}),
+		forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hogflags_flags_forwarded_total", Help: "Requests for flags that were passed on whole, by why.",
+		}, []string{"project", "why"}),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests, m.duration, collected{r}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(m.requests, m.duration, m.forwarded, collected{r}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
 }
@@ -100,6 +104,9 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if route != "stream" {
 			r.metrics.duration.WithLabelValues(route).Observe(time.Since(began).Seconds())
 		}
+		if told.why != "" {
+			r.metrics.forwarded.WithLabelValues(told.project, told.why).Inc()
+		}
 	}()
 	r.serve(&told, req)
 }
@@ -109,6 +116,7 @@ type telling struct {
 	http.ResponseWriter
 	status  int
 	project string // its name; empty: not known
+	why     string // it was passed on, if it asked for flags
 }
 
 // WriteHeader begins the answer.

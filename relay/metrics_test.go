@@ -30,6 +30,7 @@ func busy(t *testing.T) *running {
 	r := start(t, up, sharing(store), kv.publishing, func(c *relay.Config, _ *relay.Options) { c.Limits.PerKey = relay.Rate{PerSecond: 0.001, Burst: 4} })
 	r.ready(t)
 	r.send(t, http.MethodPost, "/flags?v=2", flagsBody(""), bearer...)
+	r.send(t, http.MethodPost, "/flags?v=2", flagsBody(""))
 	r.send(t, http.MethodPost, flagsPath, adaIsPro, bearer...)
 	r.send(t, http.MethodPost, flagsPath+"/on", adaAlone, bearer...)
 	r.ask(t, http.MethodGet, "/flags/definitions", bearer...)
@@ -50,7 +51,7 @@ func TestMetrics(t *testing.T) {
 		`hogflags_leader_transitions_total{project="test"} 1`,
 		`hogflags_upstream_requests_total{project="test",result="full"} 1`,
 		`hogflags_store_operations_total{op="save",project="test"} 1`,
-		`hogflags_http_requests_total{code="200",route="flags"} 1`,
+		`hogflags_http_requests_total{code="200",route="flags"} 2`,
 		`hogflags_http_requests_total{code="200",route="definitions"} 1`,
 		`hogflags_http_requests_total{code="429",route="definitions"} 1`,
 		`hogflags_http_requests_total{code="401",route="definitions"} 1`,
@@ -60,6 +61,7 @@ func TestMetrics(t *testing.T) {
 		`hogflags_evaluations_total{mode="remote",project="test"} 2`,
 		`hogflags_evaluations_total{mode="failed",project="test"} 0`,
 		`hogflags_remote_requests_total{project="test"} 1`,
+		`hogflags_flags_forwarded_total{project="test",why="all flags"} 1`,
 		`hogflags_shed_total{limit="key"} 1`,
 		`hogflags_streams_active 1`,
 		`process_resident_memory_bytes `,

@@ -34,6 +34,7 @@ func newTracing(o Options) *tracing {
 const (
 	attrProject  = attribute.Key("hogflags.project")  // its name
 	attrAnswered = attribute.Key("hogflags.answered") // local, merged or upstream
+	attrWhy      = attribute.Key("hogflags.why")      // a request for flags was passed on whole
 	attrResult   = attribute.Key("hogflags.result")   // full, not_modified or error
 )
 
@@ -67,6 +68,9 @@ func (w *telling) answered(span trace.Span) {
 	}
 	if by := w.Header().Get(answeredHeader); by != "" {
 		span.SetAttributes(attrAnswered.String(by))
+	}
+	if w.why != "" {
+		span.SetAttributes(attrWhy.String(w.why))
 	}
 	if w.status >= http.StatusInternalServerError {
 		span.SetAttributes(attribute.String("error.type", strconv.Itoa(w.status)))

@@ -75,7 +75,7 @@ func TestSpansOfRequests(t *testing.T) {
 		},
 		{
 			"forwarded", "POST", "/flags?v=2", flagsBody(pro), nil,
-			"POST /flags hogflags.answered=upstream hogflags.project=test http.response.status_code=200 http.route=/flags",
+			"POST /flags hogflags.answered=upstream hogflags.project=test hogflags.why=all flags http.response.status_code=200 http.route=/flags",
 			"POST /flags http.response.status_code=200 url.template=/flags",
 		},
 		{
