@@ -230,6 +230,13 @@ func (f *feed) pause() {
 	f.paused = true
 }
 
+// replaced reports whether another feed is taking over, or has.
+func (f *feed) replaced() bool {
+	f.adopting.Lock()
+	defer f.adopting.Unlock()
+	return f.paused
+}
+
 func (f *feed) resume() {
 	f.adopting.Lock()
 	f.paused = false

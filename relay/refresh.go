@@ -63,7 +63,7 @@ func (r *Relay) refresh(w http.ResponseWriter, req *http.Request, s *registry) {
 	results := make(chan int)
 	for i, p := range chosen {
 		go func() {
-			out.Projects[i] = p.refresh(ctx)
+			out.Projects[i] = r.refreshProject(ctx, p)
 			results <- i
 		}()
 	}
@@ -75,6 +75,24 @@ func (r *Relay) refresh(w http.ResponseWriter, req *http.Request, s *registry) {
 	}
 	r.deps.log.Info("refreshed by an operator", "projects", len(chosen), "status", status)
 	writeJSON(w, status, out)
+}
+
+// refreshProject refreshes a project, and once more if another feed took over
+// meanwhile: what the former one had learned was not served any more.
+func (r *Relay) refreshProject(ctx context.Context, p *project) refreshed {
+	for {
+		out := p.refresh(ctx)
+		if !p.feed.replaced() || ctx.Err() != nil {
+			return out
+		}
+		r.mu.Lock() // until the configuration is replaced, or has been refused
+		next := r.current.Load().byToken[p.Token]
+		r.mu.Unlock()
+		if next == nil {
+			return out
+		}
+		p = next
+	}
 }
 
 func (p *project) refresh(ctx context.Context) refreshed {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
 )
@@ -52,5 +54,44 @@ func TestRefresh(t *testing.T) {
 	closed, _ := startStreams(t)
 	if a := closed.send(t, http.MethodPost, "/refresh", "", auth...); a.status != http.StatusForbidden {
 		t.Errorf("a relay without operator keys: %d %s", a.status, a.body)
+	}
+}
+
+// What a refresh says to be served is served, also if another feed takes over
+// just then.
+func TestRefreshDuringReload(t *testing.T) {
+	const operator = "operator-key"
+	opening, opened := make(chan struct{}), make(chan struct{})
+	change := func(c *relay.Config) { c.OperatorKeys = []string{relay.HashKey(operator)} }
+	r, up := startStreams(t, func(c *relay.Config, o *relay.Options) {
+		change(c)
+		o.OpenStore = func(string, flagcache.Scope) (relay.Store, error) {
+			close(opening)
+			<-opened
+			store, err := memorycache.New(flagcache.Scope{Project: posthogtest.ProjectToken, Host: c.Projects[0].Host})
+			return kept{store}, err
+		}
+	})
+	before := revisionOf(t, r)
+	cfg := config(up)
+	change(&cfg)
+	cfg.Projects[0].Cache = "memory:"
+	reloaded := make(chan error, 1)
+	go func() { reloaded <- r.relay.Reload(t.Context(), cfg) }()
+	<-opening
+	if err := up.SetActive("on", false); err != nil {
+		t.Fatal(err)
+	}
+	full := up.Count(posthogtest.Full)
+	refreshed := make(chan answer, 1)
+	go func() { refreshed <- r.send(t, http.MethodPost, "/refresh", "", "Authorization", "Bearer "+operator) }()
+	r.await(t, "the former feed has the edit", "/livez", func(answer) bool { return up.Count(posthogtest.Full) > full })
+	close(opened)
+	if err := <-reloaded; err != nil {
+		t.Fatal(err)
+	}
+	a := <-refreshed
+	if after := revisionOf(t, r); a.status != http.StatusOK || after == before || !strings.Contains(a.body, after) {
+		t.Errorf("%d %s, and %s is served, want another than %s", a.status, a.body, after, before)
 	}
 }
