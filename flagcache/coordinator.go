@@ -62,9 +62,9 @@ type Status struct {
 	Role   Role
 	Leader string // who holds the lease, as last seen; empty if nobody
 
-	// Epoch is that of the lease held, once what is served is no older than what
-	// was stored when it was granted; zero before, and without one. From then on
-	// nobody has anything newer.
+	// Epoch is that of the lease held, while what is served is stored and no older
+	// than what was stored when it was granted; else zero. Nobody has anything
+	// newer then, and the next leader will have nothing older.
 	Epoch uint64
 
 	// What is being served.

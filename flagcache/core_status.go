@@ -79,11 +79,19 @@ func (c *core) unfed(now time.Time) bool {
 		!confirmed.IsZero() && now.Sub(confirmed) > offlineWait*c.interval
 }
 
-// caughtUp reports whether this process leads, and serves what the leaders before
-// it left, or newer: not a file's, nor what it fetched while the store was down.
+// caughtUp reports whether this process leads, and serves what is stored, so that
+// the next leader has it, and is no older than what the leaders before it left.
+// Where they left nothing to trust, as in a store that was wiped, that is what it
+// has fetched since.
 func (c *core) caughtUp() bool {
-	e := c.doc.entry
-	return c.ten != nil && e != nil && e.Epoch != 0 && !c.ten.from.After(e.Position) && !c.behind() && !c.awaitsPin()
+	e, t := c.doc.entry, c.ten
+	switch {
+	case t == nil || e == nil || e.Epoch == 0 || e.After(c.top) || c.behind() || c.awaitsPin():
+		return false
+	case t.from == Position{}:
+		return e.Epoch == t.claim.Epoch
+	}
+	return !t.from.After(e.Position)
 }
 
 func (c *core) role() Role {

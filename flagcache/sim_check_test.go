@@ -27,6 +27,8 @@ type checker struct {
 	shown    map[*simProc]shownDoc
 	unpinned time.Time // when the store last went back to an earlier decision
 
+	published publication // where the leader publishes what it serves
+
 	last     Position          // stored
 	kept     map[Position]bool // was ever stored
 	wentBack bool              // the store was wiped or rolled back
@@ -37,6 +39,13 @@ type fact struct {
 	body           string
 	sent, answered time.Time
 	life           int
+}
+
+// publication is what the last leader that was caught up put where there is no
+// lease, but for the order of epochs.
+type publication struct {
+	epoch uint64
+	at    Position // of what it followed
 }
 
 type servedDoc struct {
@@ -146,6 +155,7 @@ func (c *checker) state(p *simProc, before *tenure) {
 	if e == nil {
 		return
 	}
+	c.publishes(p, e.Position)
 	was := c.served[p]
 	if was == nil || was.life != p.life {
 		was = &servedDoc{life: p.life}
@@ -171,6 +181,23 @@ func (c *checker) state(p *simProc, before *tenure) {
 	}
 	was.at = e.Position
 	c.same(p.name()+" serves", e.Head)
+}
+
+// publishes holds what a leader may publish to the order of upstream's answers,
+// whoever leads.
+func (c *checker) publishes(p *simProc, at Position) {
+	if !p.core.caughtUp() || p.core.ten.claim.Epoch < c.published.epoch {
+		return
+	}
+	was := c.published
+	c.published = publication{p.core.ten.claim.Epoch, at}
+	f, g := c.facts[was.at], c.facts[at]
+	// A new leader on a store that was rolled back knows no better until it has
+	// polled.
+	excused := c.wentBack || c.s.store.interop.wrote(was.at) || c.s.store.interop.wrote(at)
+	if f.sent.After(g.answered) && !excused {
+		c.fail("%s publishes an answer of %v in epoch %d, and in %d there was one of %v", p.name(), g.answered.Sub(c.s.began), c.published.epoch, was.epoch, f.sent.Sub(c.s.began))
+	}
 }
 
 // serves looks at what the sink has: the latest that the process follows, or

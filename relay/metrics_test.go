@@ -29,6 +29,7 @@ func busy(t *testing.T) *running {
 	kv := &workersKV{API: cloudflaretest.New()}
 	r := start(t, up, sharing(store), kv.publishing, func(c *relay.Config, _ *relay.Options) { c.Limits.PerKey = relay.Rate{PerSecond: 0.001, Burst: 4} })
 	r.ready(t)
+	r.await(t, "it has published", "/readyz", func(answer) bool { return r.published(t).Written > 0 })
 	r.send(t, http.MethodPost, "/flags?v=2", flagsBody(""), bearer...)
 	r.send(t, http.MethodPost, "/flags?v=2", flagsBody(""))
 	r.send(t, http.MethodPost, flagsPath, adaIsPro, bearer...)
