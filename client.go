@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hogflags/hogflags/events"
@@ -57,8 +58,9 @@ const (
 type Client struct {
 	loader   *loader.Loader // nil: PostHog is asked for every flag
 	shared   bool           // the loader is another client's
-	project  string         // the project's token
-	keeps    bool           // the bytes of the definitions
+	closed   atomic.Bool
+	project  string // the project's token
+	keeps    bool   // the bytes of the definitions
 	api      *posthogapi.Client
 	resolver *resolve.Resolver
 
@@ -165,6 +167,9 @@ func (c *Client) ReloadFeatureFlags(ctx context.Context) error {
 	if c.loader == nil {
 		return fmt.Errorf("reload definitions: %w", ErrRemoteOnly)
 	}
+	if c.closed.Load() {
+		return fmt.Errorf("reload definitions: %w", ErrClosed)
+	}
 	return c.loader.Reload(ctx)
 }
 
@@ -200,10 +205,14 @@ func (c *Client) OnChange(f func(Change)) (stop func()) {
 
 // Close ends polling and waits for it. A [Config.Cache] gives back its lease, so
 // that another process takes over within seconds; if it has not ended after
-// 10 s, Close returns an error. Evaluations go on, from the last definitions.
+// 10 s, Close returns an error. Evaluations go on, from the last definitions, but
+// PostHog is not asked any more: what these do not decide is inconclusive, by
+// [ErrClosed]. An evaluation that is waiting for PostHog already goes on waiting.
 // The sink of [Config.Events] stays open. Closing twice is allowed. A client with
 // [Config.DefinitionsFrom] ends nothing of the other's.
 func (c *Client) Close() error {
+	c.closed.Store(true)
+	c.resolver.Close(ErrClosed)
 	if c.shared || c.loader == nil {
 		return nil
 	}

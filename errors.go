@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/resolve"
 )
 
@@ -17,6 +18,10 @@ var (
 	// ErrRemoteOnly is returned by what needs definitions, when the client
 	// was made without a key to fetch them.
 	ErrRemoteOnly = errors.New("the client has no SecretKey, so it has no flag definitions and asks PostHog for every flag")
+
+	// ErrClosed is in the chain after [Client.Close], in place of what PostHog
+	// would be asked for.
+	ErrClosed = loader.ErrClosed
 
 	// ErrFlagNotFound is returned for a key that neither the definitions nor
 	// PostHog have, or not for the subject's runtime and contexts.

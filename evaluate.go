@@ -220,10 +220,16 @@ func (c *Client) remoteError(err error) error {
 	if c.loader == nil || c.Rules() != nil {
 		return err
 	}
+	if errors.Is(err, ErrClosed) {
+		return fmt.Errorf("%w: %w", ErrNotReady, err)
+	}
 	return fmt.Errorf("%w, and PostHog was asked in vain: %w", c.notReady(), err)
 }
 
 func (c *Client) notReady() error {
+	if c.closed.Load() {
+		return fmt.Errorf("%w: %w", ErrNotReady, ErrClosed)
+	}
 	if c.loader == nil {
 		return fmt.Errorf("%w: %w", ErrNotReady, ErrRemoteOnly)
 	}
@@ -236,8 +242,11 @@ func (c *Client) notReady() error {
 // GetRemoteConfigPayload asks PostHog for the payload of a remote config flag,
 // decrypted by PostHog if it is encrypted; nil if it has none. It blocks for a
 // request each time, and needs a key. The error is [ErrFlagNotFound] for a flag
-// that does not exist.
+// that does not exist, and [ErrClosed] after [Client.Close].
 func (c *Client) GetRemoteConfigPayload(ctx context.Context, key string) (json.RawMessage, error) {
+	if c.closed.Load() {
+		return nil, fmt.Errorf("read remote config %q: %w", key, ErrClosed)
+	}
 	payload, err := c.api.RemoteConfig(ctx, key)
 	if isUnknownFlag(err) {
 		return nil, fmt.Errorf("%w: %q: %w", ErrFlagNotFound, key, err)

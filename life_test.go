@@ -112,6 +112,72 @@ func TestCloseDuringLoad(t *testing.T) {
 	})
 }
 
+// After Close what was decided locally still is, and PostHog is asked nothing.
+func TestEvaluateAfterClose(t *testing.T) {
+	ada := hogflags.Subject{DistinctID: "ada"}
+	for _, tt := range []struct {
+		name   string
+		change func(*hogflags.Config)
+		local  bool
+	}{
+		{"with definitions", asking, true},
+		{"local only", nil, true},
+		{"remote only", remoteOnly, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := newServer(t)
+			var told observations
+			c := readyWith(t, srv, func(cfg *hogflags.Config) {
+				if tt.change != nil {
+					tt.change(cfg)
+				}
+				cfg.Observer = &told
+			})
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			before := len(srv.Requests())
+			if on, err := c.IsFeatureEnabled(t.Context(), "on", ada); on != tt.local || errors.Is(err, hogflags.ErrClosed) == tt.local {
+				t.Errorf("on: %v, %v", on, err)
+			}
+			asks := tt.change != nil // what may ask gets to know why it does not
+			if _, err := c.GetFeatureFlag(t.Context(), "beta", ada); !errors.Is(err, hogflags.ErrInconclusive) || errors.Is(err, hogflags.ErrClosed) != asks {
+				t.Errorf("beta: %v", err)
+			}
+			e, err := c.EvaluateFlags(t.Context(), ada)
+			if errors.Is(err, hogflags.ErrClosed) != asks || e.IsEnabled("on") != tt.local {
+				t.Errorf("snapshot: %v, on is %v", err, e.IsEnabled("on"))
+			}
+			if _, err := c.GetRemoteConfigPayload(t.Context(), "beta"); !errors.Is(err, hogflags.ErrClosed) {
+				t.Errorf("remote config: %v", err)
+			}
+			if err := c.ReloadFeatureFlags(t.Context()); tt.local && !errors.Is(err, hogflags.ErrClosed) {
+				t.Errorf("reload: %v", err)
+			}
+			if n := len(srv.Requests()) - before; n != 0 {
+				t.Errorf("%d requests after Close", n)
+			}
+			if n := len(told.requests); n != 0 {
+				t.Errorf("the observer was told of %d requests", n)
+			}
+		})
+	}
+}
+
+// A client that is closed before it has definitions says both.
+func TestEvaluateAfterCloseWithoutDefinitions(t *testing.T) {
+	srv := newServer(t)
+	srv.Fail(posthogtest.Failure{Status: 503})
+	c := newClient(t, srv, asking)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.IsFeatureEnabled(t.Context(), "on", hogflags.Subject{DistinctID: "ada"})
+	if !errors.Is(err, hogflags.ErrClosed) || !errors.Is(err, hogflags.ErrNotReady) {
+		t.Errorf("got %v, want ErrNotReady by ErrClosed", err)
+	}
+}
+
 // Close does not wait for an evaluation that waits for PostHog, and that ends with
 // its own context.
 func TestCloseDuringRemoteEvaluation(t *testing.T) {

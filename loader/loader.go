@@ -23,8 +23,9 @@ import (
 const DefaultPollInterval = 30 * time.Second
 
 var (
-	// ErrClosed is returned by calls that wait on a loader that is closed.
-	ErrClosed = errors.New("loader is closed")
+	// ErrClosed is returned by calls that wait on a loader that is closed. Its
+	// text is also that of a client that is.
+	ErrClosed = errors.New("the client is closed")
 
 	// ErrBadDocument is in the chain of the cause when an answer is no
 	// definitions document. It never replaces a good one.

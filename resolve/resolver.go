@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hogflags/hogflags/posthogapi"
@@ -95,12 +96,17 @@ type Resolver struct {
 	observe func(Request)
 	breaker Breaker
 	unknown unknown
+	closed  atomic.Pointer[error] // not nil: nothing is sent, for this reason
 }
 
 // New makes a resolver. It sends nothing.
 func New(cfg Config) *Resolver {
 	return &Resolver{remote: cfg.Remote, timeout: cmp.Or(cfg.Timeout, DefaultTimeout), observe: cfg.Observe}
 }
+
+// Close has the resolver send nothing from now on: what is not decided locally
+// gets the reason. A request that is under way goes on.
+func (r *Resolver) Close(reason error) { r.closed.Store(&reason) }
 
 // Question is whom an evaluation is about, and what it may use.
 type Question struct {
@@ -304,8 +310,8 @@ func (r *remote) set(flag posthogapi.Flag) {
 }
 
 // report tells the observer of a request.
-func (r *Resolver) report(sent Request, cause Cause, keys []string, answers []Answer) {
-	if r.observe == nil {
+func (r *Resolver) report(sent *Request, cause Cause, keys []string, answers []Answer) {
+	if r.observe == nil || sent == nil {
 		return
 	}
 	sent.Cause, sent.Keys = cause, len(keys)
@@ -314,15 +320,19 @@ func (r *Resolver) report(sent Request, cause Cause, keys []string, answers []An
 			sent.Decided++
 		}
 	}
-	r.observe(sent)
+	r.observe(*sent)
 }
 
 // send makes the one request, if the breaker lets it. The response is nil with
-// an error.
-func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posthogapi.Flags, Request, error) {
+// an error. The Request is nil if there is nothing to tell of: the resolver is
+// closed.
+func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posthogapi.Flags, *Request, error) {
+	if reason := r.closed.Load(); reason != nil {
+		return nil, nil, *reason
+	}
 	start := time.Now()
 	if err := r.breaker.Allow(start); err != nil {
-		return nil, Request{Err: err}, err
+		return nil, &Request{Err: err}, err
 	}
 	bounded, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
@@ -335,7 +345,7 @@ func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posth
 		err = fmt.Errorf("no answer within %v: %w", r.timeout, err)
 	}
 	r.breaker.Done(end, err)
-	sent := Request{Duration: end.Sub(start), Err: err}
+	sent := &Request{Duration: end.Sub(start), Err: err}
 	if err != nil {
 		return nil, sent, err
 	}
