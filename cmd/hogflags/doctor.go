@@ -63,11 +63,13 @@ func (c *doctorCmd) Run(ctx context.Context, std console) error {
 // examine looks at what every store has, and then lets it look at itself.
 func examine(ctx context.Context, store flagcache.Store, interval time.Duration) *doctorReport {
 	e := &examination{store: store, interval: interval}
-	reached := e.reach(ctx)
-	if d, ok := store.(flagcache.Diagnoser); ok {
+	err := e.reach(ctx)
+	// To a server that does not answer everything fails, which says nothing of
+	// this user's rights.
+	if d, ok := store.(flagcache.Diagnoser); ok && !unconnected(err) {
 		e.findings = append(e.findings, d.Diagnose(ctx)...)
 	}
-	if reached {
+	if err == nil {
 		e.push(ctx)
 		e.lease()
 		e.entry(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (e *examination) add(check string, severity flagcache.Severity, fix, format
 }
 
 // reach reads the record a few times: the first answer needs a connection.
-func (e *examination) reach(ctx context.Context) bool {
+func (e *examination) reach(ctx context.Context) error {
 	const tries = 5
 	best := time.Duration(-1)
 	var skew time.Duration
@@ -41,7 +42,7 @@ func (e *examination) reach(ctx context.Context) bool {
 		cancel()
 		if err != nil {
 			e.add("reach", flagcache.SeverityError, wayToReach(err), "%v", err)
-			return false
+			return err
 		}
 		if best < 0 || took < best {
 			best = took
@@ -59,7 +60,16 @@ func (e *examination) reach(ctx context.Context) bool {
 	} else {
 		e.add("clocks", flagcache.SeverityOK, "", "the store's clock is within %v of this host's", max(skew.Abs(), time.Millisecond))
 	}
-	return true
+	return nil
+}
+
+// unconnected reports whether an error says that nothing was there to talk to.
+func unconnected(err error) bool {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok || errors.Is(err, context.DeadlineExceeded)
 }
 
 // wayToReach is advice about an error of the first contact.
