@@ -14,6 +14,10 @@ import (
 // made without one.
 var ErrNoKey = errors.New("no secret key: set SecretKey to a project secret key (phs_…) or a personal API key (phx_…), or set SecretKeyFunc")
 
+// ErrUnsendable is in the chain when a property or a group cannot be written as
+// JSON. Nothing was sent.
+var ErrUnsendable = errors.New("a property or group cannot be sent")
+
 // Kind says what a failure means for the caller.
 type Kind uint8
 

@@ -102,11 +102,22 @@ func (r FlagsRequest) encode(token string) ([]byte, error) {
 	if body.GroupProperties == nil {
 		body.GroupProperties = map[string]map[string]any{}
 	}
-	encoded, err := json.Marshal(body)
+	encoded, err := marshal(body)
 	if err != nil {
-		return nil, fmt.Errorf("encode request: a property or group cannot be sent: %w", err)
+		return nil, fmt.Errorf("encode request: %w: %w", ErrUnsendable, err)
 	}
 	return encoded, nil
+}
+
+// marshal is json.Marshal for values whose MarshalJSON is the caller's and may
+// panic: evaluation never does.
+func marshal(body flagsBody) (encoded []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return json.Marshal(body)
 }
 
 // Flags has PostHog evaluate flags, by POST /flags in its version 2. It sends
@@ -115,7 +126,7 @@ func (r FlagsRequest) encode(token string) ([]byte, error) {
 // It blocks until the answer has been read whole, ctx ends or [Config.Timeout]
 // has passed. A 502, a 504 and a broken connection are tried once more. An
 // answer other than 200, or a 200 that is no flags answer, is a
-// [*StatusError]. Being over the quota is no error: see [Flags.QuotaLimited].
+// [*StatusError]. A property that is no JSON is [ErrUnsendable]. Being over the quota is no error: see [Flags.QuotaLimited].
 func (c *Client) Flags(ctx context.Context, req FlagsRequest) (Flags, error) {
 	f, err := c.flags(ctx, req)
 	if err != nil {

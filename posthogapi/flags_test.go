@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -285,12 +286,19 @@ func FuzzParseFlags(f *testing.F) {
 	})
 }
 
+// panics is a property whose encoding panics.
+type panics struct{}
+
+func (panics) MarshalJSON() ([]byte, error) { panic("no JSON of me") }
+
 func TestPropertyThatCannotBeSent(t *testing.T) {
 	srv := posthogtest.New(t)
 	c := flagsClient(t, srv)
-	_, err := c.Flags(t.Context(), posthogapi.FlagsRequest{PersonProperties: map[string]any{"f": func() {}}})
-	if err == nil || !strings.Contains(err.Error(), "cannot be sent") || len(srv.Requests()) != 0 {
-		t.Errorf("got %v after %d requests, want an error before any", err, len(srv.Requests()))
+	for _, property := range []any{func() {}, math.NaN(), panics{}} {
+		_, err := c.Flags(t.Context(), posthogapi.FlagsRequest{PersonProperties: map[string]any{"p": property}})
+		if !errors.Is(err, posthogapi.ErrUnsendable) || len(srv.Requests()) != 0 {
+			t.Errorf("%T: got %v after %d requests, want ErrUnsendable before any", property, err, len(srv.Requests()))
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (b *Breaker) Done(now time.Time, err error) {
 // blames reports whether an error speaks against PostHog, and not against this
 // one request or its caller's patience.
 func blames(err error) bool {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, posthogapi.ErrUnsendable) {
 		return false
 	}
 	if se, ok := errors.AsType[*posthogapi.StatusError](err); ok {

@@ -44,6 +44,7 @@ func TestBreaker(t *testing.T) {
 		"retry after":              {errLimited, 1},
 		"the caller gave up":       {fmt.Errorf("send: %w", context.Canceled), 20},
 		"this request was refused": {errRejected, 20},
+		"it cannot be sent":        {fmt.Errorf("evaluate: %w", posthogapi.ErrUnsendable), 20},
 		"it answers":               {nil, 20},
 	} {
 		var b Breaker

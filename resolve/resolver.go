@@ -17,6 +17,11 @@ import (
 // DefaultTimeout bounds a remote evaluation when [Config.Timeout] is zero.
 const DefaultTimeout = 3 * time.Second
 
+// fairWait is how long a caller has to wait before the end of its context speaks
+// against PostHog. Else a few who are in a hurry would take the answers from
+// everybody.
+const fairWait = time.Second
+
 var (
 	// ErrQuotaLimited is returned when PostHog answers for no flag because the
 	// project has used up its flag requests.
@@ -344,7 +349,11 @@ func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posth
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		err = fmt.Errorf("no answer within %v: %w", r.timeout, err)
 	}
-	r.breaker.Done(end, err)
+	blamed := err
+	if ctx.Err() != nil && end.Sub(start) < fairWait {
+		blamed = context.Canceled
+	}
+	r.breaker.Done(end, blamed)
 	sent := &Request{Duration: end.Sub(start), Err: err}
 	if err != nil {
 		return nil, sent, err

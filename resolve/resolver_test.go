@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -186,6 +188,40 @@ func TestSubjectIsGivenBack(t *testing.T) {
 	r := New(Config{Remote: &server{}})
 	if answers, err := r.Flags(t.Context(), &Question{Set: set, Subject: &s}, nil); err != nil || answers[0].Value() != false || !s.Now.IsZero() {
 		t.Errorf("all: %+v, %v, now %v", answers, err, s.Now)
+	}
+}
+
+// stalled is a PostHog that does not answer.
+type stalled struct{ asked int }
+
+func (s *stalled) Flags(ctx context.Context, _ posthogapi.FlagsRequest) (posthogapi.Flags, error) {
+	s.asked++
+	<-ctx.Done()
+	return posthogapi.Flags{}, ctx.Err()
+}
+
+// A caller that has little time does not keep PostHog from the others; callers
+// that wait long in vain do.
+func TestDeadlinesOfCallers(t *testing.T) {
+	for _, tt := range []struct {
+		patience time.Duration
+		want     int
+	}{{-time.Second, 20}, {50 * time.Millisecond, 20}, {2 * time.Second, tripAfter}, {time.Hour, tripAfter}} {
+		synctest.Test(t, func(t *testing.T) {
+			remote := new(stalled)
+			r := New(Config{Remote: remote})
+			for range 20 {
+				ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(tt.patience))
+				_, err := r.Flags(ctx, &Question{Subject: &rules.Subject{DistinctID: "u"}}, []string{"f"})
+				cancel()
+				if err == nil {
+					t.Fatal("an answer")
+				}
+			}
+			if remote.asked != tt.want {
+				t.Errorf("patience %v: asked %d times of 20, want %d", tt.patience, remote.asked, tt.want)
+			}
+		})
 	}
 }
 
