@@ -122,6 +122,13 @@ func (d *diagnosis) size(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	d.add("cost", flagcache.SeverityOK, "", "the item has %d bytes: a look takes %d read units, a renewal %d write units more; %d documents are kept, %d are to be deleted",
-		bytes, units(bytes, 4<<10), units(bytes, 1<<10), len(i.index.Documents), len(i.index.Retired))
+	d.add("cost", flagcache.SeverityOK, "", "the item has %d bytes: a look takes %s, a renewal %d more and %s; %d documents are kept, %d are to be deleted",
+		bytes, counted(units(bytes, 4<<10), "read unit"), units(bytes, 4<<10), counted(units(bytes, 1<<10), "write unit"), len(i.index.Documents), len(i.index.Retired))
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

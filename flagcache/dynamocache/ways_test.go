@@ -167,7 +167,7 @@ func TestDiagnose(t *testing.T) {
 	save(t, s, acquire(t, s, "a"), 1, []byte(`{"flags":[]}`))
 	wantFindings(t, "a good table", findings(t.Context(), s), "ok table: flags is ACTIVE", "ok billing: on demand",
 		"ok rights: this role may do dynamodb:PutItem", "ok rights: this role may do dynamodb:DeleteItem",
-		"ok cost: the item has ", "a look takes 1 read units, a renewal 1 write units", "1 documents are kept, 0 are to be deleted")
+		"ok cost: the item has ", "a look takes 1 read unit, a renewal 1 more and 1 write unit", "1 documents are kept, 0 are to be deleted")
 	server.Kill()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

@@ -32,6 +32,8 @@ type fleet struct {
 	all   []*process
 	began time.Time
 
+	unpushed time.Duration // how long others may take to notice a change, if the store does not push
+
 	rollout float64 // of the flag, in percent: another one is another document
 	extra   int     // requests upstream that take-overs and thaws excuse
 }
@@ -163,7 +165,7 @@ func (f *fleet) edit(t *testing.T, percentage float64) []time.Duration {
 	if err := f.up.SetRollout("banner", percentage); err != nil {
 		t.Fatal(err)
 	}
-	who, _ := f.led(t, "the edit reaches all", longest+2*time.Second)
+	who, _ := f.led(t, "the edit reaches all", longest+2*time.Second+f.unpushed)
 	all, err := f.statuses(t.Context())
 	if err != nil {
 		t.Fatal(err)

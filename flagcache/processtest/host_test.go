@@ -17,22 +17,14 @@ func TestProcessesOnOneHost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes, and takes some seconds")
 	}
-	build(t)
+	build(t) // once, before they run beside each other
 	for name, url := range map[string]func(dir string) string{
 		"file":   func(dir string) string { return "file:" + filepath.Join(dir, "flags") },
 		"sqlite": func(dir string) string { return "sqlite:" + filepath.Join(dir, "flags.db") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &fleet{up: posthogtest.New(t), began: time.Now()}
-			if err := f.up.AddFlag([]byte(flag)); err != nil {
-				t.Fatal(err)
-			}
-			env := f.env(url(t.TempDir()))
-			for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
-				f.all = append(f.all, start(t, name, env, "--poll-interval", interval.String()))
-			}
-			f.led(t, "the fleet starts", takeOver)
+			f := startSix(t, url(t.TempDir()))
 			f.checkRequests(t, "start", 1)
 			lags := f.edit(t, 1)
 			t.Logf("after the leader the others serve an edit in %v", lags)
@@ -49,4 +41,21 @@ func TestProcessesOnOneHost(t *testing.T) {
 			f.checkRequests(t, "hand-over", 2)
 		})
 	}
+}
+
+// startSix starts six processes on a store, and waits until one leads and all
+// serve.
+func startSix(t *testing.T, storeURL string) *fleet {
+	t.Helper()
+	build(t)
+	f := &fleet{up: posthogtest.New(t), began: time.Now()}
+	if err := f.up.AddFlag([]byte(flag)); err != nil {
+		t.Fatal(err)
+	}
+	env := f.env(storeURL)
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		f.all = append(f.all, start(t, name, env, "--poll-interval", interval.String()))
+	}
+	f.led(t, "the fleet starts", takeOver)
+	return f
 }
