@@ -13,19 +13,21 @@ import (
 // about, a flag has few answers, so nearly all of them are copied.
 type texts struct {
 	write func(b []byte, a *rules.Answer) []byte
-	flags []atomic.Pointer[[]text] // by the flag's place; a list does not change
+	flags []atomic.Pointer[text] // by the flag's place: its latest text
 
 	adding sync.Mutex
 	bytes  int // of all texts; guarded by adding
 }
 
-// text is a decided answer and how it is written.
+// text is a decided answer and how it is written. It does not change.
 type text struct {
 	value     int32
 	condition int32
 	reason    rules.Reason
+	number    uint8 // among those of the flag, from 1
 	written   string
 	sum       uint64 // of what is written
+	former    *text  // of the same flag
 }
 
 // maxTexts bounds the texts of a flag, and maxTextBytes those of a document.
@@ -36,42 +38,39 @@ const (
 )
 
 func newTexts(set *rules.Set, write func(b []byte, a *rules.Answer) []byte) *texts {
-	return &texts{write: write, flags: make([]atomic.Pointer[[]text], set.Len())}
+	return &texts{write: write, flags: make([]atomic.Pointer[text], set.Len())}
 }
 
 // append appends how a decided answer of the document is written, and returns the
 // sum of it, too.
 func (t *texts) append(b []byte, a *rules.Answer) ([]byte, uint64) {
 	flag, value := a.Place()
-	known := t.flags[flag].Load()
-	if known != nil {
-		for i := range *known {
-			if k := &(*known)[i]; int(k.value) == value && k.reason == a.Reason && int(k.condition) == a.ConditionIndex {
-				return append(b, k.written...), k.sum
-			}
+	for k := t.flags[flag].Load(); k != nil; k = k.former {
+		if int(k.value) == value && k.reason == a.Reason && int(k.condition) == a.ConditionIndex {
+			return append(b, k.written...), k.sum
 		}
 	}
 	begin := len(b)
 	b = t.write(b, a)
 	sum := xxhash.Sum64(b[begin:])
-	t.add(flag, text{int32(value), int32(a.ConditionIndex), a.Reason, string(b[begin:]), sum})
+	t.add(flag, text{value: int32(value), condition: int32(a.ConditionIndex), reason: a.Reason, sum: sum}, b[begin:])
 	return b, sum
 }
 
 // add remembers a text, if nobody else is adding one.
-func (t *texts) add(flag int, add text) {
+func (t *texts) add(flag int, k text, written []byte) {
 	if !t.adding.TryLock() {
 		return // it will come again
 	}
 	defer t.adding.Unlock()
-	var known []text
-	if list := t.flags[flag].Load(); list != nil {
-		known = *list
+	k.number = 1
+	if k.former = t.flags[flag].Load(); k.former != nil {
+		k.number += k.former.number
 	}
-	if len(known) == maxTexts || t.bytes+len(add.written) > maxTextBytes {
+	if k.number > maxTexts || t.bytes+len(written) > maxTextBytes {
 		return
 	}
-	t.bytes += len(add.written)
-	more := append(known[:len(known):len(known)], add)
-	t.flags[flag].Store(&more)
+	t.bytes += len(written)
+	k.written = string(written)
+	t.flags[flag].Store(&k)
 }
