@@ -38,11 +38,19 @@ func (o *answer) collect(answers []rules.Answer) {
 		switch a := &answers[i]; {
 		case !flagswire.Listed(a):
 		case a.Status == rules.Decided && a.PayloadKnown():
-			o.local = append(o.local, *a)
+			o.local = keepInPlace(answers, len(o.local), i)
 		default:
 			o.open = append(o.open, *a)
 		}
 	}
+}
+
+// keepInPlace keeps answer i behind the n that are kept. Most stand there already.
+func keepInPlace(answers []rules.Answer, n, i int) []rules.Answer {
+	if n < i {
+		answers[n] = answers[i]
+	}
+	return answers[:n+1]
 }
 
 // by says who made the answer, as a header.

@@ -131,7 +131,8 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 	}
 	body, sum := out.appendBulk(memory.body[:0], p.Token, d)
 	memory.body = body
-	etag := a.etag(sum)
+	memory.subject = a.appendSubject(memory.subject[:0])
+	etag := etagOf(memory.subject, sum)
 	w.Header()["Etag"] = []string{etag}
 	w.Header()["Cache-Control"] = []string{"private, no-cache"}
 	// Who says what it waits for has not got it: no other header may say that
@@ -146,7 +147,7 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 // ofrepCall finds who asks: by a relay key, by the project's token, or, where
 // definitions are open to all, by nothing.
 func (s *registry) ofrepCall(req *http.Request) (c caller, ok bool) {
-	presented := cmp.Or(bearer(req.Header.Get("Authorization")), strings.TrimSpace(req.Header.Get("X-API-Key")))
+	presented := cmp.Or(bearer(req.Header.Get("Authorization")), strings.TrimSpace(req.Header.Get("X-Api-Key")))
 	if presented == "" {
 		if c.project = s.byName[hostname(req)]; c.project == nil && len(s.projects) == 1 {
 			c.project = s.projects[0]

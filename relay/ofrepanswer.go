@@ -22,7 +22,7 @@ func (o *answer) collectOFREP(answers []rules.Answer, policy Remote, d *document
 		switch a := &answers[i]; {
 		case a.Status == rules.NotFound && d != nil && d.feed.has(a.Key()): // for others
 		case a.Status == rules.Decided && policy != RemoteAlways:
-			o.local = append(o.local, *a)
+			o.local = keepInPlace(answers, len(o.local), i)
 		case a.Status == rules.NotFound && policy == RemoteNever:
 		default:
 			o.open = append(o.open, *a)

@@ -105,22 +105,25 @@ func (a *ofrepAsk) spell(token string) {
 	}
 }
 
-// etag covers whom the answer is for, and all of it by its sum: replicas that
+// etagOf covers whom an answer is for, and all of it by its sum: replicas that
 // would answer alike have the same.
-func (a *ofrepAsk) etag(sum uint64) string {
-	var stack [512]byte
-	b := append(stack[:0], a.runtime()...)
-	b = flagswire.AppendText(b, a.distinctID)
-	b = appendCanonical(b, a.subject.PersonProperties)
-	b = appendCanonical(b, a.subject.Groups)
-	b = appendObject(b, a.subject.GroupProperties)
+func etagOf(subject []byte, sum uint64) string {
 	// Who could make two of them collide would fool only themselves.
-	subject := xxhash.Sum64(b)
-	b = append(b[:0], '"')
-	b = strconv.AppendUint(b, subject, 36)
+	b := append(make([]byte, 0, 40), '"')
+	b = strconv.AppendUint(b, xxhash.Sum64(subject), 36)
 	b = append(b, '-')
 	b = strconv.AppendUint(b, sum, 36)
 	return string(append(b, '"'))
+}
+
+// appendSubject writes whom an answer is for, the same in whatever order and
+// spelling it was sent.
+func (a *ofrepAsk) appendSubject(b []byte) []byte {
+	b = append(b, a.runtime()...)
+	b = flagswire.AppendText(b, a.distinctID)
+	b = appendObject(b, a.subject.PersonProperties)
+	b = appendObject(b, a.subject.Groups)
+	return appendObject(b, a.subject.GroupProperties)
 }
 
 // appendCanonical writes what JSON was decoded into so that the order of members

@@ -13,6 +13,7 @@ import (
 type scratch struct {
 	answers []rules.Answer
 	body    []byte
+	subject []byte // by which answers are told apart
 }
 
 // maxScratch is how much of it is kept for the next request, in bytes and in
@@ -29,7 +30,7 @@ func takeScratch() *scratch { return scratches.Get().(*scratch) }
 // free gives the memory back. Nothing of it may be used any more.
 func (s *scratch) free() {
 	clear(s.answers) // they hold on to their definitions
-	if cap(s.body) > maxScratchBytes || cap(s.answers) > maxScratchFlags {
+	if cap(s.body) > maxScratchBytes || cap(s.subject) > maxScratchBytes || cap(s.answers) > maxScratchFlags {
 		return
 	}
 	scratches.Put(s)
