@@ -290,3 +290,15 @@ func TestExplain(t *testing.T) {
 		t.Errorf("variant %+v", v)
 	}
 }
+
+func TestPlace(t *testing.T) {
+	set := compile(t, []byte(`{"flags":[{"key":"off","active":false,"filters":{}},{"key":"on","active":true,"filters":{"groups":[{}]}}]}`), oracle.Options{})
+	for _, tt := range []struct {
+		key         string
+		flag, value int
+	}{{"off", 0, 0}, {"on", 1, 1}, {"gone", -1, 0}} {
+		if flag, value := set.Evaluate(tt.key, &rules.Subject{DistinctID: "ada"}).Place(); flag != tt.flag || value != tt.value {
+			t.Errorf("%s: place %d, %d; want %d, %d", tt.key, flag, value, tt.flag, tt.value)
+		}
+	}
+}
