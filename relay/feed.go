@@ -30,8 +30,7 @@ type Store interface {
 type supply struct {
 	token, host   string
 	secret        Source
-	cache         string
-	cacheFrom     Source
+	cache         string // URL of the store, which may hold a password
 	signing       signing
 	publishTo     string
 	publishToken  Source
@@ -42,13 +41,19 @@ type supply struct {
 	timeZone      string
 }
 
-func (p *Project) supply() supply {
+func (p *Project) supply() (supply, error) {
+	cache := p.Cache
+	if p.CacheFrom.set() {
+		var err error
+		if cache, err = p.CacheFrom.read(); err != nil {
+			return supply{}, fmt.Errorf("cache_from: %w", err)
+		}
+	}
 	return supply{
 		token:         p.Token,
 		host:          p.Host,
 		secret:        p.SecretKey,
-		cache:         p.Cache,
-		cacheFrom:     p.CacheFrom,
+		cache:         cache,
 		signing:       p.signing(),
 		publishTo:     p.PublishTo,
 		publishToken:  p.PublishToken,
@@ -57,7 +62,7 @@ func (p *Project) supply() supply {
 		maxAge:        p.MaxAge,
 		lastKnownGood: p.LastKnownGood,
 		timeZone:      p.TimeZone,
-	}
+	}, nil
 }
 
 // maxFormer is how many revisions a feed remembers beside the one served.
@@ -148,12 +153,6 @@ func startFeed(ctx context.Context, name string, of supply, keys flagcache.Keys,
 // join opens the store, if there is one.
 func (f *feed) join(name string, keys flagcache.Keys, d deps, log *slog.Logger) error {
 	url := f.of.cache
-	if f.of.cacheFrom.set() {
-		var err error
-		if url, err = f.of.cacheFrom.read(); err != nil {
-			return fmt.Errorf("cache_from: %w", err)
-		}
-	}
 	if url == "" && f.of.publishTo == "" {
 		return nil
 	}

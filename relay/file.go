@@ -68,11 +68,12 @@ func readFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// Follow reloads the configuration when its file, or a file of keys that it names
-// (but for PostHog's secret, which is read at each poll), has changed and has then stayed the same from one look to the next,
-// and at each signal on now, until ctx ends: what is still being written may be
-// a configuration, too. One that cannot be used is logged with the reason, and
-// the former one stays. read gives the configuration of the file.
+// Follow reloads the configuration when its file, or a file that it names (of
+// keys, or of the URL of a store; PostHog's secret is read at each poll), has
+// changed and has then stayed the same from one look to the next, and at each
+// signal on now, until ctx ends: what is still being written may be a
+// configuration, too. One that cannot be used is logged with the reason, and the
+// former one stays. read gives the configuration of the file.
 func (r *Relay) Follow(ctx context.Context, every time.Duration, now <-chan os.Signal, path string, read func() (Config, error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -121,7 +122,7 @@ func (r *Relay) prints(path string) []print {
 		paths = append(paths, f)
 	}
 	for _, p := range r.current.Load().projects {
-		for _, from := range []Source{p.RelayKeysFrom, p.SigningKey, p.VerifyKeysFrom} {
+		for _, from := range []Source{p.RelayKeysFrom, p.CacheFrom, p.SigningKey, p.VerifyKeysFrom} {
 			if from.File != "" {
 				paths = append(paths, from.File)
 			}

@@ -160,7 +160,11 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 		if err == nil {
 			p.signed, err = of.signingKeys()
 		}
-		if p.feed = kept[of.supply()]; p.feed == nil && err == nil {
+		var source supply
+		if err == nil {
+			source, err = of.supply()
+		}
+		if p.feed = kept[source]; p.feed == nil && err == nil {
 			from := replaced[of.Token]
 			if from != nil && from.of.host != of.Host {
 				from = nil // another PostHog
@@ -169,7 +173,7 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 				from.pause()
 				paused = append(paused, from)
 			}
-			if p.feed, err = startFeed(ctx, of.Name, of.supply(), p.signed, from, r.deps); err == nil {
+			if p.feed, err = startFeed(ctx, of.Name, source, p.signed, from, r.deps); err == nil {
 				fresh = append(fresh, p.feed)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
 )
@@ -41,11 +43,17 @@ func TestFollowMountedVolume(t *testing.T) {
 		}
 	}
 	text := "listen: 127.0.0.1:0\nprojects:\n- name: test\n  token: " + posthogtest.ProjectToken + "\n  host: " + up.URL +
-		"\n  poll_interval: 1s\n  secret_key: {file: " + filepath.Join(dir, "secret") + "}\n  relay_keys_from: {file: " + filepath.Join(dir, "keys") + "}\n"
-	mount("..1", map[string]string{"relay.yaml": text, "keys": key, "secret": posthogtest.SecretKey})
+		"\n  poll_interval: 1s\n  secret_key: {file: " + filepath.Join(dir, "secret") + "}\n  relay_keys_from: {file: " + filepath.Join(dir, "keys") + "}\n  cache_from: {file: " + filepath.Join(dir, "cache") + "}\n"
+	mount("..1", map[string]string{"relay.yaml": text, "keys": key, "secret": posthogtest.SecretKey, "cache": "memory:first"})
 
 	read := func() (relay.Config, error) { return relay.ReadConfig(file) }
-	r := start(t, up, func(c *relay.Config, _ *relay.Options) {
+	stores := make(chan string, 8)
+	r := start(t, up, func(c *relay.Config, o *relay.Options) {
+		o.OpenStore = func(url string, scope flagcache.Scope) (relay.Store, error) {
+			stores <- url
+			store, err := memorycache.New(scope)
+			return kept{store}, err
+		}
 		var err error
 		if *c, err = read(); err != nil {
 			t.Fatal(err)
@@ -69,7 +77,7 @@ func TestFollowMountedVolume(t *testing.T) {
 
 	up.SetSecretKey("phs_rotated")
 	mount("..2", map[string]string{
-		"relay.yaml": text + "  relay_keys: [\"" + relay.HashKey("phs_configured") + "\"]\n", "keys": relay.HashKey("phs_second"), "secret": "phs_rotated",
+		"relay.yaml": text + "  relay_keys: [\"" + relay.HashKey("phs_configured") + "\"]\n", "keys": relay.HashKey("phs_second"), "secret": "phs_rotated", "cache": "memory:second",
 	})
 	answers("phs_configured", 200)
 	answers("phs_second", 200)
@@ -81,7 +89,14 @@ func TestFollowMountedVolume(t *testing.T) {
 		return a.status == 200 && r.ask(t, "GET", "/flags/definitions", "Authorization", "Bearer phs_second").body == string(up.Definitions())
 	})
 
-	mount("..3", map[string]string{"relay.yaml": text, "keys": key, "secret": "phs_rotated"})
+	if first, second := <-stores, <-stores; first != "memory:first" || second != "memory:second" {
+		t.Errorf("stores %s and %s were opened", first, second)
+	}
+
+	mount("..3", map[string]string{"relay.yaml": text, "keys": key, "secret": "phs_rotated", "cache": "memory:second"})
 	answers(key, 200)
 	answers("phs_configured", 401)
+	if len(stores) > 0 {
+		t.Errorf("store %s was opened, though its URL is as before", <-stores)
+	}
 }
