@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,6 +30,16 @@ import (
 
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
+
+// With -short there is an image for this processor alone: another one is as much
+// to compile again.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		architectures = []string{runtime.GOARCH}
+	}
+	os.Exit(m.Run())
+}
 
 // tools are programs that others have written against OCI's specification.
 func tools(t *testing.T, names ...string) {
