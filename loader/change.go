@@ -15,7 +15,7 @@ type Change struct {
 	Previous, Revision flagdef.Revision
 
 	// Keys are the flags that were added, removed, or defined anew, sorted.
-	// Flags that depend on them are not listed.
+	// Flags that depend on them are not listed: see [rules.Set.Dependents].
 	Keys []string
 
 	// Shared is true when something outside of the flags changed: cohorts,

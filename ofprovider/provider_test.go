@@ -33,7 +33,8 @@ const definitions = `{"flags":[
  {"id":7,"key":"huge","active":true,"filters":{"groups":[{"variant":"1e999"}],"multivariate":{"variants":[{"key":"1e999","rollout_percentage":100}]},"payloads":{"1e999":"12"}}},
  {"id":8,"key":"pro","active":true,"filters":{"groups":[{"properties":[{"key":"plan","type":"person","operator":"exact","value":"pro"}]}]}},
  {"id":9,"key":"big","active":true,"filters":{"aggregation_group_type_index":0,"groups":[{"properties":[{"key":"size","type":"group","group_type_index":0,"operator":"gt","value":5}]}]}},
- {"id":10,"key":"secret","active":true,"has_encrypted_payloads":true,"filters":{"groups":[{}],"payloads":{"true":"gibberish"}}}
+ {"id":10,"key":"secret","active":true,"has_encrypted_payloads":true,"filters":{"groups":[{}],"payloads":{"true":"gibberish"}}},
+ {"id":11,"key":"unless","active":true,"filters":{"groups":[{"properties":[{"key":"on","type":"flag","operator":"flag_evaluates_to","value":false,"dependency_chain":["on"]}]}]}}
 ],"group_type_mapping":{"0":"company"},"cohorts":{}}`
 
 // start registers a provider with an OpenFeature of the test's own.
@@ -282,12 +283,12 @@ func TestEvents(t *testing.T) {
 			}
 		}
 		change(func() error { return srv.SetActive("on", false) })
-		expect("after a change", "CONFIGURATION_CHANGED on", openfeature.ReadyState)
+		expect("after a change", "CONFIGURATION_CHANGED on,unless", openfeature.ReadyState)
 		change(func() error {
 			srv.SetDefinitions([]byte(strings.Replace(definitions, `"cohorts":{}`, `"cohorts":{"1":{}}`, 1)))
 			return nil
 		})
-		expect("after a change of cohorts", "CONFIGURATION_CHANGED big,blue,half,huge,inactive,on,pi,pro,secret,seven", openfeature.ReadyState)
+		expect("after a change of cohorts", "CONFIGURATION_CHANGED big,blue,half,huge,inactive,on,pi,pro,secret,seven,unless", openfeature.ReadyState)
 		srv.Fail(posthogtest.Failure{Status: 503})
 		time.Sleep(time.Minute)
 		expect("PostHog is down", "STALE", openfeature.StaleState)

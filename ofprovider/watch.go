@@ -103,14 +103,19 @@ func (w *watch) take() []hogflags.Change {
 	return taken
 }
 
-// affected are the flags that may answer differently: all of them after a change
-// of what they share, such as cohorts.
+// affected are the flags that may answer differently: those that changed and those
+// that depend on them, all of them after a change of what they share, such as
+// cohorts.
 func (w *watch) affected(c hogflags.Change) []string {
 	set := w.client.Rules()
-	if !c.Shared || set == nil {
+	if set == nil {
 		return c.Keys
 	}
-	keys := slices.Concat(c.Keys, set.Keys())
+	others := set.Dependents(c.Keys)
+	if c.Shared {
+		others = set.Keys()
+	}
+	keys := slices.Concat(c.Keys, others)
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
