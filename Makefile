@@ -65,6 +65,7 @@ check: lint ## Check formatting, vet, lint, and that go.mod files are tidy
 wasm: ## Build the evaluator for WebAssembly, with and without its backtracking machine
 	GOOS=wasip1 GOARCH=wasm go build ./rules
 	GOOS=wasip1 GOARCH=wasm go build -tags hogflags_small ./rules
+	GOOS=wasip1 GOARCH=wasm go build -tags hogflags_edge ./rules
 
 .PHONY: edge
 edge: ## Build the evaluator for the edge, edge/dist/*.wasm, and test it in Node.js and a Workers runtime

@@ -18,10 +18,10 @@ for package in os fmt io/fs path time unicode syscall internal/poll internal/god
 done
 
 build() {
-  GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags '-s -w -checklinkname=0' "${cold[@]}" "${@:2}" -o "$folder/$1" ./wasm
+  GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags '-s -w -checklinkname=0' "${cold[@]}" -tags "$2" -o "$folder/$1" ./wasm
   node snapshot.mjs "$folder/$1"
   printf '%s: %d KB, %d KB gzipped\n' "$1" "$(($(wc -c <"$folder/$1") / 1000))" "$(($(gzip -9c "$folder/$1" | wc -c) / 1000))"
 }
 
-build hogflags.wasm
-build hogflags-small.wasm -tags hogflags_small
+build hogflags.wasm hogflags_edge
+build hogflags-small.wasm hogflags_edge,hogflags_small

@@ -1,3 +1,5 @@
+//go:build !hogflags_edge
+
 package flagdef
 
 import (

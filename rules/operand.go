@@ -136,7 +136,8 @@ func numberOperand(s string) operand {
 // validNumber reports whether s is a JSON number; a json.Number may hold
 // anything.
 func validNumber(s string) bool {
-	return flagdef.Value(s).Kind() == flagdef.Number && json.Valid([]byte(s))
+	v, err := flagdef.ParseValue([]byte(s))
+	return err == nil && v.Kind() == flagdef.Number
 }
 
 // valueOperand reads a value of a definitions document.
@@ -153,24 +154,6 @@ func valueOperand(v flagdef.Value) operand {
 	default:
 		return operand{kind: composite, text: string(v)}
 	}
-}
-
-// marshaled reads a value by way of its JSON.
-func marshaled(v any) (o operand) {
-	defer func() {
-		if recover() != nil { // a MarshalJSON of the caller's, and evaluation never panics
-			o = operand{kind: undefined}
-		}
-	}()
-	data, err := json.Marshal(v)
-	if err != nil {
-		return operand{kind: undefined}
-	}
-	tree, err := flagdef.ParseValue(data)
-	if err != nil {
-		return operand{kind: undefined}
-	}
-	return valueOperand(tree)
 }
 
 // string returns the text that the server compares. ok is false if it is not

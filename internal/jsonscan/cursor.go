@@ -2,14 +2,6 @@
 // documents and requests for flags.
 package jsonscan
 
-import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"unicode/utf8"
-)
-
 // Cursor walks over JSON once, checks it on the way, and builds nothing that
 // its caller does not want. After the first mistake it stands at the end of
 // everything: containers are over, values are absent, names are empty. So
@@ -53,16 +45,6 @@ func (c *Cursor) End() error {
 func (c *Cursor) Whole() bool {
 	c.blanks()
 	return !c.broken && c.pos == len(c.data)
-}
-
-// syntaxError lets the standard library say what is wrong.
-func syntaxError(data []byte) error {
-	var raw json.RawMessage
-	err := json.Unmarshal(data, &raw)
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
-	}
-	return fmt.Errorf("not JSON, or nested deeper than %d levels", maxLevel)
 }
 
 // fail ends everything.
@@ -181,20 +163,3 @@ func (c *Cursor) Value() (v []byte, depth int) {
 // Escaped reports whether the last text that was read has an escape in it. If
 // not, it stands for itself.
 func (c *Cursor) Escaped() bool { return c.escaped }
-
-// Unquote resolves a literal that was read: its escapes, and invalid UTF-8 as
-// U+FFFD.
-func Unquote(literal []byte) string {
-	inner := literal[1 : len(literal)-1]
-	if plain(inner) {
-		return string(inner)
-	}
-	var s string
-	// The literal was checked when it was read, so the only thing left for the
-	// decoder to do is to resolve escapes.
-	_ = json.Unmarshal(literal, &s)
-	return s
-}
-
-// plain reports whether the inside of a literal stands for itself.
-func plain(inner []byte) bool { return bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) }

@@ -1,23 +1,38 @@
 package engine
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/hogflags/hogflags/flagdef"
 )
 
 type catalog struct {
-	Flags   []catalogFlag `json:"flags"`
-	Minimal bool          `json:"minimal"` // slim $feature_flag_called events are asked for
+	Flags   []catalogFlag
+	Minimal bool // slim $feature_flag_called events are asked for
 }
 
 type catalogFlag struct {
-	Key        string   `json:"key"`
-	Active     bool     `json:"active"`
-	Continuity bool     `json:"continuity"` // answering it may make PostHog store something
-	Runtime    string   `json:"runtime"`    // "" for every runtime
-	Needs      []string `json:"needs"`      // keys of the flags that its filters name
+	Key        string
+	Active     bool
+	Continuity bool     // answering it may make PostHog store something
+	Runtime    string   // "" for every runtime
+	Needs      []string // keys of the flags that its filters name
+}
+
+func (c *catalog) json() []byte {
+	return object(nil, func(o *members) {
+		o.list("flags", len(c.Flags), func(b []byte, i int) []byte {
+			f := &c.Flags[i]
+			return object(b, func(o *members) {
+				o.text("key", f.Key)
+				o.flag("active", f.Active)
+				o.flag("continuity", f.Continuity)
+				o.text("runtime", f.Runtime)
+				o.texts("needs", f.Needs)
+			})
+		})
+		o.flag("minimal", c.Minimal)
+	})
 }
 
 // catalogOf describes the flags with these keys. Of those that share a key, which
@@ -44,6 +59,5 @@ func catalogOf(defs *flagdef.Definitions, keys []string) []byte {
 			}
 		}
 	}
-	text, _ := json.Marshal(c) // nothing in it refuses to be marshalled
-	return text
+	return c.json()
 }

@@ -4,14 +4,12 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hogflags/hogflags/flagdef"
-	"github.com/hogflags/hogflags/internal/answerjson"
 	"github.com/hogflags/hogflags/rules"
 )
 
@@ -42,7 +40,7 @@ func Load(document []byte, zone string) (*Set, error) {
 	if zone != "" {
 		location, err := time.LoadLocation(zone)
 		if err != nil {
-			return nil, fmt.Errorf("time zone %q: not known to this build", zone)
+			return nil, errors.New("time zone " + strconv.Quote(zone) + ": not known to this build")
 		}
 		opts.TimeZone = location
 	}
@@ -111,9 +109,7 @@ func (s *Set) Evaluate(q *Question, out *Answers) error {
 		number, known := s.number(flag, a)
 		out.Numbers = append(out.Numbers, number)
 		if !known {
-			if out.Text, err = appendAnswer(out.Text, a, number); err != nil {
-				return err
-			}
+			out.Text = appendAnswer(out.Text, a, number)
 		}
 		if q.Flags == nil {
 			flag++
@@ -158,5 +154,5 @@ func (s *Set) Explain(q *Question) ([]byte, error) {
 	if len(q.Flags) != 1 || int(q.Flags[0]) >= len(s.keys) {
 		return nil, errors.New("no flag has that number")
 	}
-	return json.Marshal(answerjson.NewExplanation(s.rules.Explain(s.keys[q.Flags[0]], &subject)))
+	return appendExplanation(nil, s.rules.Explain(s.keys[q.Flags[0]], &subject)), nil
 }

@@ -33,7 +33,10 @@ func load(t *testing.T) *Set {
 // of those that are new.
 func told(t *testing.T, a *Answers) (numbers []uint32, news []string) {
 	t.Helper()
-	var list []answer
+	var list []struct {
+		Key, Status string
+		Value       any
+	}
 	if len(a.Text) > 0 {
 		if err := json.Unmarshal(a.Text, &list); err != nil {
 			t.Fatalf("%v: %s", err, a.Text)
@@ -111,8 +114,8 @@ func TestBadQuestions(t *testing.T) {
 	}{
 		{Question{Subject: []byte(``)}, "read subject"},
 		{Question{Subject: []byte(`[]`)}, "read subject"},
-		{Question{Subject: []byte(`null`)}, "null is not an object"},
-		{Question{Subject: []byte(`{} 1`)}, "more than one"},
+		{Question{Subject: []byte(`null`)}, "not an object"},
+		{Question{Subject: []byte(`{} 1`)}, "not one JSON value"},
 		{Question{Subject: []byte(`{"distinct_id":1.0}`)}, "distinct_id: want a string"},
 		{Question{Subject: []byte(`{"distinct_id":12345678901234567}`)}, "distinct_id: want a string"},
 		{Question{Subject: []byte(`{"device_id":[]}`)}, "device_id: want a string"},
@@ -120,6 +123,8 @@ func TestBadQuestions(t *testing.T) {
 		{Question{Subject: []byte(`{"group_properties":{"company":1}}`)}, "group_properties: company: want an object"},
 		{Question{Subject: []byte(`{}`), Frame: []byte(`{"complete":["people"]}`)}, "neither"},
 		{Question{Subject: []byte(`{}`), Frame: []byte(`{`)}, "read frame"},
+		{Question{Subject: []byte(`{}`), Frame: []byte(`{"contexts":["a",1]}`)}, "contexts: want a list of texts"},
+		{Question{Subject: []byte(`{}`), Frame: []byte(`{"complete":"person"}`)}, "complete: want a list of texts"},
 		{Question{Subject: []byte(`{}`), Flags: []uint32{5}}, "no flag has that number"},
 	} {
 		var a Answers
