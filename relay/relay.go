@@ -44,16 +44,17 @@ type Options struct {
 // Relay is an [http.Handler] that answers as PostHog does. It is safe for
 // concurrent use.
 type Relay struct {
-	deps     deps
-	admin    http.Handler
-	limits   limits
-	started  time.Time
-	stopping atomic.Bool
-	leaving  chan struct{} // closed when streams are to end
-	leave    func()
-	streams  atomic.Int64
-	metrics  *metrics
-	tracing  *tracing // nil: none
+	deps        deps
+	admin       http.Handler
+	limits      limits
+	started     time.Time
+	stopping    atomic.Bool
+	leaving     chan struct{} // closed when streams are to end
+	leave       func()
+	streams     atomic.Int64
+	subscribers sync.WaitGroup // of streams
+	metrics     *metrics
+	tracing     *tracing // nil: none
 
 	shedStreams atomic.Uint64
 	current     atomic.Pointer[registry]

@@ -83,6 +83,7 @@ func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 			_ = server.Close()
 		}
 	}
+	r.subscribers.Wait() // they leave, too; none comes any more
 	for range running {
 		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 			failed = cmp.Or(failed, err)

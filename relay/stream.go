@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -70,8 +71,7 @@ func (r *Relay) stream(w http.ResponseWriter, req *http.Request, p *project, see
 	if last := req.Header.Get("Last-Event-ID"); last != "" {
 		seen = last
 	}
-	d := p.feed.document()
-	if n := r.streams.Add(1); n > maxStreams || d == nil || r.stopping.Load() {
+	if n := r.streams.Add(1); n > maxStreams || p.feed.document() == nil || r.stopping.Load() {
 		r.streams.Add(-1)
 		if n > maxStreams {
 			r.shedStreams.Add(1)
@@ -80,46 +80,58 @@ func (r *Relay) stream(w http.ResponseWriter, req *http.Request, p *project, see
 		writeText(w, http.StatusServiceUnavailable, textUnavailable)
 		return
 	}
-	defer r.streams.Add(-1)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	control := http.NewResponseController(w)
-	send := func(parts ...[]byte) bool {
-		for _, part := range parts {
-			if _, err := w.Write(part); err != nil {
-				return false
-			}
-		}
-		_ = control.SetWriteDeadline(time.Now().Add(streamPatience)) // not supported: there is none
-		return control.Flush() == nil
+	r.subscribers.Add(1) // before the server forgets the connection, which it waits for
+	left := func() {
+		r.streams.Add(-1)
+		r.subscribers.Done()
 	}
-	if !send([]byte("retry: 1000\n\n")) {
+	conn, ok := takeOver(w, req)
+	if !ok {
+		defer left()
+		r.tell(answering(w, req), p.feed, seen, event)
 		return
 	}
+	feed, seen := p.feed, strings.Clone(seen) // the request is not kept
+	go func() {
+		defer left()
+		s := connected(conn)
+		hangUp(conn, s.gone, r.tell(s, feed, seen, event))
+	}()
+}
+
+// tell tells a subscriber of what is served, if that is not what was seen, and of
+// changes. It reports whether the stream ends as it should.
+func (r *Relay) tell(s subscriber, f *feed, seen string, event func(*document) []byte) bool {
+	if !s.send([]byte("retry: 1000\n\n")) {
+		return false
+	}
+	d := f.document()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	for {
 		if d.revisionText != seen {
 			seen = d.revisionText
-			if !send([]byte("id: "+seen+"\n"), event(d), []byte("\n")) {
-				return
+			if !s.send(append(append([]byte("id: "+seen+"\n"), event(d)...), '\n')) {
+				return false
 			}
 		}
 		select {
 		case <-d.replaced:
-			d = p.feed.document()
+			d = f.document()
 		case <-beat.C:
-			if !send([]byte(":\n\n")) {
-				return
+			if !s.send([]byte(":\n\n")) {
+				return false
 			}
-		case <-p.feed.ended:
-			return
+		case <-f.ended:
+			return true
 		case <-r.leaving:
-			return
-		case <-req.Context().Done():
-			return
+			return true
+		case <-s.gone:
+			return false
 		}
 	}
 }

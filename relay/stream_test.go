@@ -4,11 +4,17 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
@@ -213,5 +219,73 @@ func TestRefetchWaitsForTheRevision(t *testing.T) {
 	}()
 	if body := <-answered; !strings.Contains(body, `"revision":"`+after) {
 		t.Errorf("a revision that never comes: %s", body)
+	}
+}
+
+// A stream on a connection of its own looks like any other answer.
+func TestStreamHead(t *testing.T) {
+	r, _ := startStreams(t)
+	read := func(version string) (header http.Header, whole bool) {
+		t.Helper()
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(r.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := fmt.Fprintf(conn, "GET %s %s\r\nHost: relay\r\nOrigin: https://page.test\r\n\r\n", ofrepStream, version); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(); _ = resp.Body.Close() }()
+		if line, err := bufio.NewReader(resp.Body).ReadString('\n'); line != "retry: 1000\n" {
+			t.Errorf("%s: begins with %q, %v", version, line, err)
+		}
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err != nil || time.Since(date) > time.Minute {
+			t.Errorf("%s: Date %q", version, resp.Header.Get("Date"))
+		}
+		resp.Header.Del("Date")
+		return resp.Header, resp.StatusCode == http.StatusOK && resp.Close && slices.Equal(resp.TransferEncoding, []string{"chunked"})
+	}
+	own, whole := read("HTTP/1.1")
+	if !whole || own.Get("Access-Control-Allow-Origin") == "" {
+		t.Errorf("got %v, want chunks, and a connection that is closed after them", own)
+	}
+	theirs, _ := read("HTTP/1.0") // by net/http
+	if diff := cmp.Diff(own, theirs); diff != "" {
+		t.Errorf("headers (-own +net/http):\n%s", diff)
+	}
+}
+
+// In HTTP/2 a connection has many streams, and none can have it for itself.
+func TestStreamOverHTTP2(t *testing.T) {
+	r, up := startStreams(t)
+	server := httptest.NewUnstartedServer(r.relay)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/hogflags/v1/changes", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(bearer[0], bearer[1])
+	resp, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if err := up.SetActive("on", false); err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for lines := bufio.NewScanner(resp.Body); told < 2 && lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "id: ") {
+			told++
+		}
+	}
+	if resp.ProtoMajor != 2 || told != 2 {
+		t.Errorf("HTTP/%d, told of %d revisions, want 2 over HTTP/2", resp.ProtoMajor, told)
 	}
 }

@@ -33,8 +33,8 @@ func TestManySubscribers(t *testing.T) {
 	held := memory()
 	each := held.less(before).total() / int64(n)
 	t.Logf("%d subscribers take %d bytes each: %+v", n, each, held.less(before).by(int64(n)))
-	if each > 48<<10 { // half of it for the race detector
-		t.Errorf("%d bytes a subscriber, want at most 48 KiB", each)
+	if each > 16<<10 {
+		t.Errorf("%d bytes a subscriber, want at most 16 KiB", each)
 	}
 
 	if err := up.SetActive("on", false); err != nil {
@@ -52,7 +52,7 @@ func TestManySubscribers(t *testing.T) {
 	_, took = crowd.hears(second)
 	highest := peak()
 	t.Logf("all were back after %v; meanwhile %d bytes each", took, highest.less(before).total()/int64(n))
-	if most := before.total() + 3*max(each, 32<<10)*int64(n); highest.total() > most {
+	if most := before.total() + 3*max(each, 16<<10)*int64(n); highest.total() > most {
 		t.Errorf("%d bytes while all came back, want at most %d", highest.total(), most)
 	}
 	if again := memory().less(before).total() / int64(n); again > max(each, 16<<10)*3/2 {
