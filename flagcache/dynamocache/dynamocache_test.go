@@ -39,7 +39,7 @@ func connect(t testing.TB, addr string) *dynamodb.Client {
 	return dynamocache.ClientOf(open(t, addr, flagcache.Scope{Project: "x", Host: "x"}))
 }
 
-// remove deletes the items of a scope whose id has the prefix and the suffix.
+// remove deletes the items of a scope whose id matches.
 func remove(t testing.TB, client *dynamodb.Client, scope flagcache.Scope, matches func(id string) bool) {
 	t.Helper()
 	for _, id := range ids(t, client, scope) {
@@ -73,8 +73,21 @@ func ids(t testing.TB, client *dynamodb.Client, scope flagcache.Scope) (found []
 	return found
 }
 
-func TestSuite(t *testing.T) {
+// TestStore shares a server among what mostly waits.
+func TestStore(t *testing.T) {
 	addr := testservers.StartDynamoDB(t).Addr
+	if err := dynamocache.CreateTable(t.Context(), connect(t, addr), table); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(*testing.T, string){"Suite": suite, "Replay": replay, "Network": network, "Units": units} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, addr)
+		})
+	}
+}
+
+func suite(t *testing.T, addr string) {
 	admin := connect(t, addr)
 	cachetest.Run(t, cachetest.Backend{
 		Open: func(t testing.TB, scope flagcache.Scope) flagcache.Store { return open(t, addr, scope) },
@@ -88,21 +101,20 @@ func TestSuite(t *testing.T) {
 	})
 }
 
-func TestReplay(t *testing.T) {
+func replay(t *testing.T, addr string) {
 	if testing.Short() {
 		t.Skip("the stores on one host take the same steps, faster")
 	}
-	addr := testservers.StartDynamoDB(t).Addr
 	cachetest.Replay(t, func(t testing.TB, scope flagcache.Scope) cachetest.Replayable {
 		return dynamocache.OnTestClock(open(t, addr, scope).Store)
 	})
 }
 
-func TestNetwork(t *testing.T) {
+func network(t *testing.T, addr string) {
 	if testing.Short() {
 		t.Skip("waits for a lease to expire")
 	}
-	cachetest.RunNetwork(t, testservers.StartDynamoDB(t).Addr, openAt)
+	cachetest.RunNetwork(t, addr, openAt)
 }
 
 func Benchmark(b *testing.B) {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/dynamocache"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 )
 
 // metered counts what DynamoDB bills.
@@ -61,13 +60,10 @@ func (m *metered) count(sum *float64, c *types.ConsumedCapacity) {
 	}
 }
 
-// TestUnits holds what steps cost to what docs/stores/dynamodb.md says, with as
+// units holds what steps cost to what docs/stores/dynamodb.md says, with as
 // many former documents as are kept.
-func TestUnits(t *testing.T) {
-	m := &metered{Client: connect(t, testservers.StartDynamoDB(t).Addr)}
-	if err := dynamocache.CreateTable(t.Context(), m, table); err != nil {
-		t.Fatal(err)
-	}
+func units(t *testing.T, addr string) {
+	m := &metered{Client: connect(t, addr)}
 	for _, flags := range []int{100, 1000} {
 		s, err := dynamocache.New(m, table, newScope())
 		if err != nil {

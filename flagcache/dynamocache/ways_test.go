@@ -177,19 +177,3 @@ func TestDiagnose(t *testing.T) {
 		"warning rights: this role may not do dynamodb:PutItem -> allow it, unless", "warning rights: this role may not do dynamodb:DeleteItem")
 	wantFindings(t, "a throttled table", findings(t.Context(), refusing(t, "ThrottlingException")), "error table: ", "error rights: ", "raise its capacity")
 }
-
-// A table that many make at once is made once.
-func TestCreateTable(t *testing.T) {
-	addr := testservers.StartDynamoDB(t).Addr
-	client := connect(t, addr)
-	done := make(chan error)
-	const n = 5
-	for range n {
-		go func() { done <- dynamocache.CreateTable(t.Context(), client, "made") }()
-	}
-	for range n {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-}
