@@ -33,8 +33,8 @@ func TestManySubscribers(t *testing.T) {
 	held := memory()
 	each := held.less(before).total() / int64(n)
 	t.Logf("%d subscribers take %d bytes each: %+v", n, each, held.less(before).by(int64(n)))
-	if each > 16<<10 {
-		t.Errorf("%d bytes a subscriber, want at most 16 KiB", each)
+	if each > 24<<10 { // 7 KB, and under the race detector stacks of twice the size, some not shrunk yet
+		t.Errorf("%d bytes a subscriber, want at most 24 KiB", each)
 	}
 
 	if err := up.SetActive("on", false); err != nil {
@@ -52,10 +52,10 @@ func TestManySubscribers(t *testing.T) {
 	_, took = crowd.hears(second)
 	highest := peak()
 	t.Logf("all were back after %v; meanwhile %d bytes each", took, highest.less(before).total()/int64(n))
-	if most := before.total() + 3*max(each, 16<<10)*int64(n); highest.total() > most {
+	if most := before.total() + 3*max(each, 24<<10)*int64(n); highest.total() > most {
 		t.Errorf("%d bytes while all came back, want at most %d", highest.total(), most)
 	}
-	if again := memory().less(before).total() / int64(n); again > max(each, 16<<10)*3/2 {
+	if again := memory().less(before).total() / int64(n); again > max(each, 24<<10)*3/2 {
 		t.Errorf("%d bytes a subscriber after all came back, %d before", again, each)
 	}
 }
