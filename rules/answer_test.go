@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -115,13 +116,14 @@ const mixed = `{"flags":[
 	{"key":"early access","active":true,"filters":{"feature_enrollment":true,"groups":[]}},
 	{"key":"unusable","active":true,"filters":{"groups":[{"rollout_percentage":"all"}]}},
 	{"key":"unsettled","active":true,"filters":{"groups":[{"properties":[{"key":"plan","type":"person","operator":"icontains","value":{"a":1,"b":2}}]}]}},
+	{"key":"endless","active":true,"filters":{"groups":[{"properties":[{"key":"long","type":"person","operator":"regex","value":"^(?=(a+)+$)"}]}]}},
 	{"key":"inactive","active":false,"filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":9}]}]}}
 	],"group_type_mapping":{"0":"company"},
 	"cohorts":{"1":{"type":"AND","values":[{"key":"age","type":"person","operator":"gt","value":18},{"key":"id","type":"cohort","value":8}]}}}`
 
 func TestMissing(t *testing.T) {
 	set := compile(t, []byte(mixed), oracle.Options{})
-	subject := &rules.Subject{DistinctID: "u", PersonProperties: map[string]any{"seen": "2024-06-01T05:00:00Z"}}
+	subject := &rules.Subject{DistinctID: "u", PersonProperties: map[string]any{"seen": "2024-06-01T05:00:00Z", "long": strings.Repeat("a", 50) + "b"}}
 	want := map[string][]string{
 		"property":       {"person property plan"},
 		"dead condition": {"person property age"},
@@ -137,6 +139,7 @@ func TestMissing(t *testing.T) {
 		"operator":       {"meaning of operator sounds_like"},
 		"type":           {"meaning of filter type hogql"},
 		"pattern":        {"meaning of pattern [a&&b]"},
+		"endless":        {"meaning of pattern ^(?=(a+)+$)"},
 		"gone":           {"flag nowhere"},
 		"dependent":      {"person property plan"},
 		"early access":   {"person property $feature_enrollment/early access"},

@@ -28,7 +28,7 @@ const (
 	Flag           // a flag that is not in the definitions, or that lies on a cycle
 	Operator       // an operator that this version does not know
 	FilterType     // a filter type that this version does not know
-	Pattern        // a regular expression that cannot be judged
+	Pattern        // a regular expression that cannot be judged, or reached its limit
 	FilterValue    // a filter value whose meaning is not settled
 	Definition     // the definition of the flag cannot be used
 	Freshness      // definitions that upstream has confirmed lately enough; see Set.Withheld

@@ -91,6 +91,12 @@ func (e *evaluation) noteProperty(f *filter, property Missing, p operand, state 
 			return
 		}
 	}
+	if m, ok := f.matcher.(*patternMatcher); ok && state == knownProperty {
+		if _, ok := p.string(); ok { // the property is there: the search reached its limit
+			e.note(Missing{Kind: Pattern, Name: m.pattern.String()})
+			return
+		}
+	}
 	e.note(property)
 }
 

@@ -63,6 +63,9 @@ func Compile(pattern string) (*Pattern, Verdict) {
 	return &Pattern{text: pattern}, Usable
 }
 
+// String is the pattern as it was written.
+func (p *Pattern) String() string { return p.text }
+
 // maxPattern bounds the length of a pattern that is looked at.
 const maxPattern = 8 << 10
 
