@@ -42,6 +42,7 @@ type FlagDefinitions struct {
 	GroupTypeMapping        map[string]string          // group type by index, as written
 	Cohorts                 map[string]json.RawMessage // property groups by cohort id
 	MinimalFlagCalledEvents bool                       // the server asks for slim $feature_flag_called events
+	PropertyMatchingVersion int                        // how texts like "true" are compared: 2, or 0 for PostHog's first version
 	Raw                     json.RawMessage            // the whole document; wins over the fields if set
 }
 
@@ -55,6 +56,8 @@ func ParseFlagDefinitions(body []byte) (*FlagDefinitions, error) {
 		Cohorts   map[string]json.RawMessage `json:"cohorts"`
 		Minimal   bool                       `json:"minimal_flag_called_events"`
 		MinimalJS bool                       `json:"minimalFlagCalledEvents"`
+		Version   json.RawMessage            `json:"property_matching_version"`
+		VersionJS json.RawMessage            `json:"propertyMatchingVersion"`
 	}
 	if err := json.Unmarshal(body, &d); err != nil {
 		return nil, fmt.Errorf("read flag definitions: %w", err)
@@ -65,11 +68,19 @@ func ParseFlagDefinitions(body []byte) (*FlagDefinitions, error) {
 	if d.Groups == nil {
 		d.Groups = d.GroupsJS
 	}
+	if d.Version == nil {
+		d.Version = d.VersionJS
+	}
+	version := 0 // whatever is not 2 is the first
+	if string(d.Version) == "2" {
+		version = 2
+	}
 	return &FlagDefinitions{
 		Flags:                   d.Flags,
 		GroupTypeMapping:        d.Groups,
 		Cohorts:                 d.Cohorts,
 		MinimalFlagCalledEvents: d.Minimal || d.MinimalJS,
+		PropertyMatchingVersion: version,
 		Raw:                     body,
 	}, nil
 }
@@ -87,6 +98,9 @@ func (d *FlagDefinitions) Document() ([]byte, error) {
 	}
 	if d.MinimalFlagCalledEvents {
 		doc["minimal_flag_called_events"] = true
+	}
+	if d.PropertyMatchingVersion != 0 {
+		doc["property_matching_version"] = d.PropertyMatchingVersion
 	}
 	body, err := json.Marshal(doc)
 	if err != nil {

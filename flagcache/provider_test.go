@@ -10,12 +10,12 @@ import (
 )
 
 func TestFlagDefinitionsAsJSON(t *testing.T) {
-	const doc = `{"flags":[{"key":"a","later":1.50}],"group_type_mapping":{"0":"company"},"cohorts":{"7":{"type":"AND"}},"minimal_flag_called_events":true,"later":[1e2]}`
+	const doc = `{"flags":[{"key":"a","later":1.50}],"group_type_mapping":{"0":"company"},"cohorts":{"7":{"type":"AND"}},"minimal_flag_called_events":true,"property_matching_version":2,"later":[1e2]}`
 	var d flagcache.FlagDefinitions
 	if err := json.Unmarshal([]byte(doc), &d); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Flags) != 1 || d.GroupTypeMapping["0"] != "company" || len(d.Cohorts) != 1 || !d.MinimalFlagCalledEvents {
+	if len(d.Flags) != 1 || d.GroupTypeMapping["0"] != "company" || len(d.Cohorts) != 1 || !d.MinimalFlagCalledEvents || d.PropertyMatchingVersion != 2 {
 		t.Errorf("read %+v", d)
 	}
 	got, err := json.Marshal(d)
@@ -37,6 +37,18 @@ func TestFlagDefinitionsAsJSON(t *testing.T) {
 	again.Raw = nil
 	if diff := cmp.Diff(&d, again); diff != "" {
 		t.Errorf("from the fields and back (-want +got):\n%s", diff)
+	}
+}
+
+// Any version of matching but 2 is the first, and no reason to refuse a document.
+func TestMatchingVersions(t *testing.T) {
+	for doc, want := range map[string]int{
+		`{"flags":[],"propertyMatchingVersion":2}`: 2, `{"flags":[],"property_matching_version":1}`: 0, `{"flags":[]}`: 0,
+		`{"flags":[],"property_matching_version":"2"}`: 0, `{"flags":[],"property_matching_version":null}`: 0,
+	} {
+		if d, err := flagcache.ParseFlagDefinitions([]byte(doc)); err != nil || d.PropertyMatchingVersion != want {
+			t.Errorf("%s: %+v, %v, want %d", doc, d, err, want)
+		}
 	}
 }
 
