@@ -171,6 +171,9 @@ func newStatusError(resp *http.Response, body []byte, secret string, now time.Ti
 	if json.Unmarshal(body, &posthog) == nil && posthog.Type != "" && posthog.Code != "" {
 		e.PostHog = true
 		e.Type, e.Code, e.Detail = clean(posthog.Type), clean(posthog.Code), clean(posthog.Detail)
+		if e.StatusCode == http.StatusNotFound {
+			e.Kind = Rejected // what was asked about is not there
+		}
 		return e
 	}
 	text := string(body)

@@ -313,7 +313,7 @@ func TestRemoteConfig(t *testing.T) {
 		t.Errorf("without a payload: got %s, %v; want nil", got, err)
 	}
 	_, err := keyed.RemoteConfig(t.Context(), "no such/flag")
-	if se, ok := errors.AsType[*posthogapi.StatusError](err); !ok || se.StatusCode != 404 || !se.PostHog {
+	if se, ok := errors.AsType[*posthogapi.StatusError](err); !ok || se.StatusCode != 404 || !se.PostHog || se.Kind != posthogapi.Rejected {
 		t.Errorf("unknown flag: got %v, want PostHog's 404", err)
 	}
 	if _, err := keyed.RemoteConfig(t.Context(), ".."); err == nil || len(srv.Requests()) != 3 {
