@@ -9,16 +9,8 @@ cd "$(dirname "$0")"
 folder=${1:-dist}
 mkdir -p "$folder"
 
-# Evaluation spends little time in these packages: they are built for size.
-cold=()
-for package in os fmt io/fs path time unicode syscall internal/poll internal/godebug internal/bisect internal/filepathlite \
-  crypto/... hash/... encoding/base64 encoding/hex encoding/json reflect slices sort internal/fmtsort internal/reflectlite \
-  regexp regexp/syntax github.com/hogflags/hogflags/flagdef github.com/hogflags/hogflags/internal/answerjson; do
-  cold+=("-gcflags=$package=-l")
-done
-
 build() {
-  GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags '-s -w -checklinkname=0' "${cold[@]}" -tags "$2" -o "$folder/$1" ./wasm
+  GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags '-s -w -checklinkname=0' -tags "$2" -o "$folder/$1" ./wasm
   node snapshot.mjs "$folder/$1"
   printf '%s: %d KB, %d KB gzipped\n' "$1" "$(($(wc -c <"$folder/$1") / 1000))" "$(($(gzip -9c "$folder/$1" | wc -c) / 1000))"
 }

@@ -4,15 +4,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 
 import workerd from "workerd";
 
 /** A namespace that holds one value under every key. Returns its address and what closes it. */
 export async function namespace(value) {
   const server = createServer((_, response) => response.end(value)).listen(0, "127.0.0.1");
+  server.keepAliveTimeout = 0; // none
   await once(server, "listening");
   return { address: `127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
@@ -46,7 +48,10 @@ export async function run({ folder }) {
   }
   const origin = `http://127.0.0.1:${/"port":(\d+)/.exec(said)[1]}`;
   return {
-    ask: async (path) => (await fetch(origin + path)).json(),
+    // On a connection of its own: workerd closes those that it finds idle.
+    ask: (path) => new Promise((resolve, reject) => {
+      get(origin + path, { agent: false }, (response) => resolve(json(response))).on("error", reject);
+    }),
     processor: () => processor(child.pid),
     async stop() {
       child.kill();
