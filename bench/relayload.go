@@ -234,6 +234,7 @@ func relayLoad(ctx context.Context, slicesOf time.Duration, rounds int) (string,
 	binary := filepath.Join(dir, "hogflags")
 	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/hogflags")
 	build.Dir = ".."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the image is built
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build hogflags: %w: %s", err, out)
 	}
