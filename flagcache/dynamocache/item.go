@@ -53,7 +53,10 @@ type upload struct {
 	Since time.Time `json:",omitzero"` // when it was listed as retired
 }
 
-const format = 1
+const (
+	format   = 1
+	maxState = 16 << 20 // bytes; it has some 10 kB
+)
 
 // adopt makes an upload that of a document, unless there is one.
 func (i *item) adopt(rev flagdef.Revision, u upload) {
@@ -112,7 +115,7 @@ func decode(a attributes) (*item, error) {
 	if len(a) == 0 {
 		return i, nil
 	}
-	state, err := decompress(bytesOf(a[stateAttribute]))
+	state, err := decompress(bytesOf(a[stateAttribute]), maxState)
 	line, record, ok := bytes.Cut(state, []byte("\n"))
 	if err != nil || !ok || json.Unmarshal(line, &i.index) != nil {
 		return &item{version: i.version, record: []byte("unreadable")}, nil
@@ -152,12 +155,14 @@ func compress(data []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func decompress(data []byte) ([]byte, error) {
+// decompress stops after one byte more than are to be there: nobody's memory is
+// filled by a small item.
+func decompress(data []byte, most int) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(r)
+	return io.ReadAll(io.LimitReader(r, int64(most)+1))
 }
 
 // units is how many of a size are needed for so many bytes.

@@ -51,7 +51,7 @@ func (t *table) download(ctx context.Context, u upload) ([]byte, error) {
 	for _, p := range pieces {
 		data = append(data, p...)
 	}
-	body, err := decompress(data)
+	body, err := decompress(data, u.Bytes)
 	if err != nil {
 		return data, nil
 	}

@@ -52,7 +52,7 @@ func (t *table) Update(ctx context.Context, write func(ledgerstore.Writer) error
 		select {
 		case <-time.After(mathrand.N(wait)):
 		case <-ctx.Done():
-			return fmt.Errorf("%w, as others were always faster", ctx.Err())
+			return fmt.Errorf("others wrote in between, time and again: %w", ctx.Err())
 		}
 	}
 }
