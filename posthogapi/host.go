@@ -33,7 +33,7 @@ func NormalizeHost(host string) (string, error) {
 	}
 	// An error must not repeat what may hold a password or a key.
 	bad := func(reason string) error {
-		if strings.Contains(host, "@") {
+		if strings.ContainsAny(host, "@?#") {
 			return fmt.Errorf("host %s", reason)
 		}
 		return fmt.Errorf("host %q %s", host, reason)

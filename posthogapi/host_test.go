@@ -59,6 +59,8 @@ func TestNormalizeHostErrors(t *testing.T) {
 		{"https://[fe80::1%25eth0]", "no valid name"},
 		{"https://user:hunter2@example.com", "user name"},
 		{"https://user:hunter2@exa mple.com", "not a URL"},
+		{"https://example.com?personal_api_key=hunter2", "query or a fragment"},
+		{"https://exa mple.com/#hunter2", "not a URL"},
 		{"phs_hunter2", "PostHog key"},
 		{"phc_hunter2", "PostHog key"},
 	}

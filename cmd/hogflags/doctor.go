@@ -64,9 +64,9 @@ func (c *doctorCmd) Run(ctx context.Context, std console) error {
 func examine(ctx context.Context, store flagcache.Store, interval time.Duration) *doctorReport {
 	e := &examination{store: store, interval: interval}
 	err := e.reach(ctx)
-	// To a server that does not answer everything fails, which says nothing of
+	// With a server that lets nobody in everything fails, which says nothing of
 	// this user's rights.
-	if d, ok := store.(flagcache.Diagnoser); ok && !unconnected(err) {
+	if d, ok := store.(flagcache.Diagnoser); ok && !turnedAway(err) {
 		e.findings = append(e.findings, d.Diagnose(ctx)...)
 	}
 	if err == nil {

@@ -63,13 +63,17 @@ func (e *examination) reach(ctx context.Context) error {
 	return nil
 }
 
-// unconnected reports whether an error says that nothing was there to talk to.
-func unconnected(err error) bool {
+// turnedAway reports whether an error says that there was nothing to talk to, or
+// nobody who would.
+func turnedAway(err error) bool {
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return true
 	}
-	_, ok := errors.AsType[*net.DNSError](err)
-	return ok || errors.Is(err, context.DeadlineExceeded)
+	if _, ok := errors.AsType[*net.DNSError](err); ok || errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	text := strings.ToLower(fmt.Sprint(err))
+	return strings.Contains(text, "wrongpass") || strings.Contains(text, "noauth") || strings.Contains(text, "password authentication")
 }
 
 // wayToReach is advice about an error of the first contact.
