@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 
 	"github.com/hogflags/hogflags/flagdef"
-	"github.com/hogflags/hogflags/internal/jsonscan"
 )
 
 // marshaled reads a value that came from JSON: others do not occur at the edge.
@@ -21,7 +20,7 @@ func marshaled(v any) operand {
 func appendValue(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case string:
-		return jsonscan.AppendText(b, v)
+		return appendQuoted(b, v)
 	case json.Number:
 		return append(b, v...)
 	case bool:
@@ -44,7 +43,7 @@ func appendValue(b []byte, v any) []byte {
 			if b[len(b)-1] != '{' {
 				b = append(b, ',')
 			}
-			b = append(jsonscan.AppendText(b, name), ':')
+			b = append(appendQuoted(b, name), ':')
 			b = appendValue(b, member)
 		}
 		return append(b, '}')

@@ -21,7 +21,7 @@ func TestExplanationsAreThoseOfTheCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	compared := 0
 	for c, err := range conformance.Read(file) {
 		if err != nil {
