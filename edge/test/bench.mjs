@@ -34,7 +34,6 @@ for (const name of ["@hogflags/edge", "small build"]) assert.deepEqual(await ans
 for (let round = 0; round < Math.min(rounds, 5); round++) {
   for (const name of Object.keys(workers)) (warm[name] ??= []).push(await warmRequests(name));
 }
-for (const worker of Object.values(workers)) worker.remove();
 kv.close();
 
 const summary = (lists) => Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, Object.fromEntries(Object.keys(list[0]).map((what) => {

@@ -11,6 +11,14 @@ import { json } from "node:stream/consumers";
 
 import workerd from "workerd";
 
+// What a measurement that fails would leave behind.
+const processes = new Set();
+const folders = new Set();
+process.on("exit", () => {
+  for (const child of processes) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
 /** A namespace that holds one value under every key. Returns its address and what closes it. */
 export async function namespace(value) {
   const server = createServer((_, response) => response.end(value)).listen(0, "127.0.0.1");
@@ -19,9 +27,10 @@ export async function namespace(value) {
   return { address: `127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
-/** Writes a Worker down for workerd: its script, perhaps a module of WebAssembly, and bindings that are texts. */
+/** Writes a Worker down for workerd: its script, perhaps a module of WebAssembly, and bindings that are texts. Returns its folder. */
 export function prepare(script, module, texts, kv) {
   const folder = mkdtempSync(join(tmpdir(), "hogflags-workerd-"));
+  folders.add(folder);
   writeFileSync(join(folder, "main.mjs"), script);
   if (module !== undefined) writeFileSync(join(folder, "hogflags.wasm"), module);
   const bindings = Object.entries(texts).map(([name, text]) => `(name = "${name}", text = "${text}")`);
@@ -34,12 +43,13 @@ const main :Workerd.Worker = (
   modules = [(name = "main.mjs", esModule = embed "main.mjs")${module === undefined ? "" : ', (name = "hogflags.wasm", wasm = embed "hogflags.wasm")'}],
   bindings = [${[...bindings, '(name = "FLAGS", kvNamespace = "kv")'].join(", ")}]);
 `);
-  return { folder, remove: () => rmSync(folder, { recursive: true }) };
+  return folder;
 }
 
 /** Starts a prepared Worker, and returns when it takes requests. */
-export async function run({ folder }) {
+export async function run(folder) {
   const child = spawn(workerd.default, ["serve", "--control-fd=3", join(folder, "config.capnp")], { stdio: ["ignore", "inherit", "inherit", "pipe"] });
+  processes.add(child);
   const exit = once(child, "exit");
   let said = "";
   while (!/"port":(\d+)/.test(said)) {
@@ -56,6 +66,7 @@ export async function run({ folder }) {
     async stop() {
       child.kill();
       await exit;
+      processes.delete(child);
     },
   };
 }
