@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/open"
 	"github.com/hogflags/hogflags/flagdef"
 )
 
@@ -59,8 +60,8 @@ type pinReport struct {
 	At       time.Time `json:"at"`
 }
 
-// Run pins.
-func (c *pinCmd) Run(ctx context.Context, std console) error {
+// decide opens the store, and has what it holds.
+func (c *cache) decide(ctx context.Context, do func(context.Context, open.Store, flagcache.Record) error) error {
 	store, err := c.store(ctx)
 	if err != nil {
 		return err
@@ -72,59 +73,57 @@ func (c *pinCmd) Run(ctx context.Context, std console) error {
 	if err != nil {
 		return pinError(err)
 	}
-	p, doc, err := flagcache.PinRevision(ctx, store, c.Revision, c.By, c.Why)
-	if err != nil {
-		return pinError(err)
-	}
-	r := newPinReport(p, rec.Head)
-	if defs, err := flagdef.Parse(doc.Body); err == nil {
-		r.Flags = len(defs.Flags)
-	}
-	if c.JSON {
-		return writeJSON(std.out, r)
-	}
-	text := fmt.Sprintf("pinned %.12s, %d flags", r.Pinned, r.Flags)
-	switch r.Latest {
-	case r.Pinned:
-		text += ", which is the latest"
-	case "":
-	default:
-		text += fmt.Sprintf("; the latest is %.12s", r.Latest)
-	}
-	_, err = fmt.Fprintln(std.out, text)
-	return err
+	return do(ctx, store, rec)
+}
+
+// Run pins.
+func (c *pinCmd) Run(ctx context.Context, std console) error {
+	return c.decide(ctx, func(ctx context.Context, store open.Store, rec flagcache.Record) error {
+		p, doc, err := flagcache.PinRevision(ctx, store, c.Revision, c.By, c.Why)
+		if err != nil {
+			return pinError(err)
+		}
+		r := newPinReport(p, rec.Head)
+		if defs, err := flagdef.Parse(doc.Body); err == nil {
+			r.Flags = len(defs.Flags)
+		}
+		if c.JSON {
+			return writeJSON(std.out, r)
+		}
+		text := fmt.Sprintf("pinned %.12s, %d flags", r.Pinned, r.Flags)
+		switch r.Latest {
+		case r.Pinned:
+			text += ", which is the latest"
+		case "":
+		default:
+			text += fmt.Sprintf("; the latest is %.12s", r.Latest)
+		}
+		_, err = fmt.Fprintln(std.out, text)
+		return err
+	})
 }
 
 // Run unpins.
 func (c *unpinCmd) Run(ctx context.Context, std console) error {
-	store, err := c.store(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = store.Close() }() // what was decided is decided
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	rec, err := store.Record(ctx)
-	if err != nil {
-		return pinError(err)
-	}
-	if !rec.Pin.Exists() && rec.Refused == nil {
-		if !c.JSON {
-			_, _ = fmt.Fprintln(std.out, "nothing is pinned")
+	return c.decide(ctx, func(ctx context.Context, store open.Store, rec flagcache.Record) error {
+		if !rec.Pin.Exists() && rec.Refused == nil {
+			if !c.JSON {
+				_, _ = fmt.Fprintln(std.out, "nothing is pinned")
+			}
+			return found(exitFinding)
 		}
-		return found(exitFinding)
-	}
-	p, err := flagcache.Unpin(ctx, store, c.By, c.Why)
-	if err != nil {
-		return pinError(err)
-	}
-	r := newPinReport(p, rec.Head)
-	r.Unpinned = rec.Pin.Revision.String()
-	if c.JSON {
-		return writeJSON(std.out, r)
-	}
-	_, err = fmt.Fprintf(std.out, "unpinned %.12s; the latest is %.12s\n", r.Unpinned, r.Latest)
-	return err
+		p, err := flagcache.Unpin(ctx, store, c.By, c.Why)
+		if err != nil {
+			return pinError(err)
+		}
+		r := newPinReport(p, rec.Head)
+		r.Unpinned = rec.Pin.Revision.String()
+		if c.JSON {
+			return writeJSON(std.out, r)
+		}
+		_, err = fmt.Fprintf(std.out, "unpinned %.12s; the latest is %.12s\n", r.Unpinned, r.Latest)
+		return err
+	})
 }
 
 func newPinReport(p flagcache.Pin, latest flagcache.Head) *pinReport {

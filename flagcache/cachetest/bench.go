@@ -79,7 +79,8 @@ func Bench(b *testing.B, addr string, open func(t testing.TB, addr string, scope
 			if _, err := s.Renew(b.Context(), c, flagcache.MaxLease); err != nil {
 				b.Fatal(err)
 			}
-			next := flagcache.NewEntry(s.Scope(), fmt.Appendf(document(10<<10), " %d", e.Seq), "")
+			body := bytes.Replace(document(10<<10), []byte("{"), fmt.Appendf(nil, `{"edit":%d,`, e.Seq), 1)
+			next := flagcache.NewEntry(s.Scope(), body, "")
 			next.Position = flagcache.Position{Epoch: c.Epoch, Seq: e.Seq + 1}
 			e = next
 			if _, err := s.Save(b.Context(), c, e); err != nil {
