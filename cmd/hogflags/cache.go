@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
@@ -35,6 +37,19 @@ func (c *cache) store(ctx context.Context) (open.Store, error) {
 		return nil, &stop{code: exitStore, err: fmt.Errorf("reach the store: %w", err)}
 	}
 	return store, nil
+}
+
+// there makes sure that a store on this host is there already, for commands that
+// look at one or decide about it: opening would make what a slip of the pen names.
+func (c *cache) there() error {
+	path, ok := open.LocalPath(c.Cache)
+	if !ok {
+		return nil
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return &stop{code: exitStore, err: fmt.Errorf("there is no %s: nothing was stored there yet, or --cache names another place", path)}
+	}
+	return nil
 }
 
 // openStore opens the store, whether or not its server answers.

@@ -62,6 +62,9 @@ type pinReport struct {
 
 // decide opens the store, and has what it holds.
 func (c *cache) decide(ctx context.Context, do func(context.Context, open.Store, flagcache.Record) error) error {
+	if err := c.there(); err != nil {
+		return err
+	}
 	store, err := c.store(ctx)
 	if err != nil {
 		return err

@@ -35,6 +35,9 @@ func (c *statusCmd) Run(ctx context.Context, std console) error {
 	if c.History && c.Watch {
 		return badInput("", "--history and --watch are not for each other: leave one away")
 	}
+	if err := c.there(); err != nil {
+		return err
+	}
 	store, err := c.store(ctx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/hogflags/hogflags/flagcache/cloudflarekv"
 	"github.com/hogflags/hogflags/flagcache/dynamocache"
 	"github.com/hogflags/hogflags/flagcache/filecache"
+	"github.com/hogflags/hogflags/flagcache/internal/localfs"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/flagcache/pgcache"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
@@ -64,6 +65,17 @@ func Open(rawURL string, scope flagcache.Scope) (Store, error) {
 		return nil, fmt.Errorf("open store: %w: what %s:// names is published to, by hogflags sync, and has no leader", flagcache.ErrURL, cloudflarekv.Scheme)
 	}
 	return nil, fmt.Errorf("open store: %w: want one of %s", flagcache.ErrURL, Schemes)
+}
+
+// LocalPath is the file or folder of this host that a URL names; false if it
+// names none. Open makes it if it is missing.
+func LocalPath(rawURL string) (path string, ok bool) {
+	scheme, _, _ := strings.Cut(rawURL, ":")
+	if scheme != "file" && scheme != "sqlite" {
+		return "", false
+	}
+	path, err := localfs.Path(scheme, rawURL)
+	return path, err == nil
 }
 
 type memory struct{ *memorycache.Store }
