@@ -6,6 +6,7 @@ package testservers
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -71,24 +72,33 @@ func (r *Redis) Signal(t testing.TB, sig syscall.Signal) {
 	}
 }
 
-// FreeAddr returns an address of loopback on which nobody listens, with a port
-// that leaves room for a cluster's bus port 10000 above it.
+// FreeAddr returns an address of loopback on which nobody listens, nor 10000
+// ports above it, where a cluster has its bus. Both are below what systems give
+// to outgoing connections, one of which would else take it now and then before
+// the server does.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
+	const lowest, span = 10000, 12000
 	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatalf("find a free port: %v", err)
-		}
-		addr := l.Addr().(*net.TCPAddr)
-		_ = l.Close()
-		if addr.Port < 55000 {
-			return addr.String()
+		port := lowest + rand.IntN(span)
+		if free(port) && free(port+10000) {
+			return loopback(port)
 		}
 	}
-	t.Fatal("find a free port: none below 55000")
+	t.Fatalf("find a free port: none from %d to %d", lowest, lowest+span)
 	return ""
 }
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", loopback(port))
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // Await tries until it succeeds, for 30 seconds.
 func Await(t testing.TB, what string, try func(context.Context) error) {
