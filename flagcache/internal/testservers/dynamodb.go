@@ -17,7 +17,7 @@ type DynamoDB struct {
 	Addr string
 
 	lib string
-	cmd *exec.Cmd
+	process
 }
 
 // dynamoVersion is the one that .ci/dynamodb-local.xml names.
@@ -28,20 +28,16 @@ const dynamoVersion = "2.6.1"
 // fails if CI is true.
 func StartDynamoDB(t testing.TB) *DynamoDB {
 	t.Helper()
-	missing := t.Skipf
-	if os.Getenv("CI") == "true" {
-		missing = t.Fatalf
-	}
 	if _, err := exec.LookPath("java"); err != nil {
-		missing("java is not installed, which DynamoDB Local needs")
+		missing(t, "java is not installed, which DynamoDB Local needs")
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		missing("find DynamoDB Local: %v", err)
+		missing(t, "find DynamoDB Local: %v", err)
 	}
 	lib := filepath.Join(cache, "hogflags", "dynamodb-local-"+dynamoVersion)
 	if _, err := os.Stat(lib); err != nil {
-		missing("DynamoDB Local is not installed, bash .ci/servers does that: %v", err)
+		missing(t, "DynamoDB Local is not installed, bash .ci/servers does that: %v", err)
 	}
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
@@ -83,14 +79,4 @@ func (d *DynamoDB) Start(t testing.TB) {
 		}
 		return response.Body.Close()
 	})
-}
-
-// Kill kills the server at once.
-func (d *DynamoDB) Kill() {
-	if d.cmd == nil {
-		return
-	}
-	_ = d.cmd.Process.Kill()
-	_ = d.cmd.Wait() // its exit status is the signal
-	d.cmd = nil
 }

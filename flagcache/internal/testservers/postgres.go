@@ -25,13 +25,14 @@ type Postgres struct {
 	cmd      *exec.Cmd
 }
 
-// StartPostgres starts a server that trusts loopback. The test is skipped where
-// none is installed. As root it runs as the user postgres, as the server wants.
+// StartPostgres starts a server that trusts loopback. Where none is installed the
+// test is skipped, or fails if CI is true. As root it runs as the user postgres,
+// as the server wants.
 func StartPostgres(t testing.TB) *Postgres {
 	t.Helper()
 	bin, ok := postgresBin()
 	if !ok {
-		t.Skip("postgres is not installed")
+		missing(t, "postgres is not installed")
 	}
 	// Not t.TempDir: the server's user could not reach into it.
 	dir, err := os.MkdirTemp("", "hogflags-postgres-")
@@ -117,7 +118,7 @@ func serverUser(t testing.TB) *syscall.Credential {
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		t.Skip("running as root, and there is no user postgres to run the server")
+		missing(t, "running as root, and there is no user postgres to run the server")
 	}
 	uid, _ := strconv.Atoi(u.Uid)
 	gid, _ := strconv.Atoi(u.Gid)

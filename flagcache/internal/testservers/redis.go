@@ -24,19 +24,20 @@ type Redis struct {
 
 	dir  string
 	args []string
-	cmd  *exec.Cmd
+	process
 }
 
 // StartRedis starts a server without persistence. More settings may follow, as
-// on its command line. The test is skipped where there is no redis-server.
+// on its command line. Where there is no redis-server the test is skipped, or
+// fails if CI is true.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
+		missing(t, "redis-server is not installed")
 	}
 	r := &Redis{Addr: FreeAddr(t), dir: t.TempDir(), args: args}
 	r.Start(t)
-	t.Cleanup(func() { r.Kill() })
+	t.Cleanup(r.Kill)
 	return r
 }
 
@@ -52,16 +53,6 @@ func (r *Redis) Start(t testing.TB) {
 	c := redis.NewClient(&redis.Options{Addr: r.Addr, MaxRetries: -1})
 	defer func() { _ = c.Close() }()
 	Await(t, "redis-server answers", func(ctx context.Context) error { return c.Ping(ctx).Err() })
-}
-
-// Kill kills the server at once.
-func (r *Redis) Kill() {
-	if r.cmd == nil {
-		return
-	}
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait() // its exit status is the signal
-	r.cmd = nil
 }
 
 // Signal sends a signal, such as SIGSTOP.
@@ -120,6 +111,29 @@ func Await(t testing.TB, what string, try func(context.Context) error) {
 			t.Fatalf("waited in vain until %s: %v", what, err)
 		}
 	}
+}
+
+// missing ends a test without what it needs: it skips, or fails if CI is true,
+// where everything has to be.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// process is a server that may be running.
+type process struct{ cmd *exec.Cmd }
+
+// Kill kills the server at once.
+func (p *process) Kill() {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // its exit status is the signal
+	p.cmd = nil
 }
 
 // command makes a process that dies with the test binary.
