@@ -205,7 +205,7 @@ func (l *Loader) Compiled() *rules.Set { return l.keeper.rules.Load() }
 
 // Expired reports whether the definitions are older than MaxAge, so that Rules
 // decides nothing. It does not block.
-func (l *Loader) Expired() bool { return l.keeper.serving.Load().expires(time.Now()) }
+func (l *Loader) Expired() bool { return l.keeper.serving.Load().tooOld() }
 
 // Definitions is the document of the rules, as upstream sent it. It is false
 // while there is none, and always without [Config.KeepDefinitions].

@@ -31,22 +31,22 @@ func noFlags(fixed map[string]flagdef.Override) *rules.Set {
 	return rules.Compile((&flagdef.Definitions{}).Override(fixed), rules.Options{})
 }
 
-// current is the set to answer from now, nil if there is none. It reads the
-// clock only if the definitions can expire.
+// current is the set to answer from now, nil if there is none.
 func (k *keeper) current() *rules.Set {
 	s := k.serving.Load()
 	switch {
 	case s == nil:
 		return nil
-	case !s.until.IsZero() && s.expires(time.Now()):
+	case s.tooOld():
 		return s.expired
 	}
 	return s.set
 }
 
-// expires reports whether the definitions are too old by now.
-func (s *serving) expires(now time.Time) bool {
-	return s != nil && !s.until.IsZero() && now.After(s.until)
+// tooOld reports whether the definitions have expired by now. It reads the clock
+// only if they can.
+func (s *serving) tooOld() bool {
+	return s != nil && !s.until.IsZero() && time.Now().After(s.until)
 }
 
 // serveLocked makes what is known the thing to answer from.
