@@ -234,3 +234,16 @@ func TestListenNeedsAKeyBeyondLoopback(t *testing.T) {
 		}
 	}
 }
+
+// Large headers end a request before it is looked at.
+func TestLargeHeaders(t *testing.T) {
+	r := start(t, posthogtest.New(t), keyless)
+	for size, want := range map[int]int{1 << 10: 200, 128 << 10: 431} {
+		if a := r.ask(t, http.MethodGet, "/livez", "X-Large", strings.Repeat("x", size)); a.status != want {
+			t.Errorf("%d bytes: status %d, want %d", size, a.status, want)
+		}
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}

@@ -8,13 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -147,45 +145,5 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	age(-time.Hour)
 	if got := serial(); got != "2" {
 		t.Errorf("replaced: serial %s, want 2", got)
-	}
-}
-
-// Large headers end a request before it is looked at.
-func TestLargeHeaders(t *testing.T) {
-	up := posthogtest.New(t)
-	r, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Projects: []Project{{
-		Token: posthogtest.ProjectToken, Host: up.URL, SecretKey: Source{Value: posthogtest.SecretKey},
-	}}}, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, _, err := r.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() { stopped <- r.Run(ctx, l, nil) }()
-	defer func() {
-		stop()
-		if err := <-stopped; err != nil {
-			t.Error(err)
-		}
-	}()
-	transport := &http.Transport{DisableKeepAlives: true}
-	for size, want := range map[int]int{1 << 10: 200, 128 << 10: 431} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/livez", l.Addr()), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("X-Large", strings.Repeat("x", size))
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != want {
-			t.Errorf("%d bytes: status %d, want %d", size, resp.StatusCode, want)
-		}
 	}
 }
