@@ -9,7 +9,6 @@ type catalog struct {
 	// PostHog answers for them, too.
 	flags      map[string][]string
 	variants   map[string]bool // flags that have variants
-	keys       []string        // in the order of the document
 	continuity bool            // an active flag has experience continuity
 	runtimes   bool            // an active flag is for servers or for clients alone
 }
@@ -22,11 +21,9 @@ func newCatalog(body []byte) catalog {
 	c := catalog{
 		flags:    make(map[string][]string, len(defs.Flags)),
 		variants: map[string]bool{},
-		keys:     make([]string, 0, len(defs.Flags)),
 	}
 	for i := range defs.Flags {
 		f := &defs.Flags[i]
-		c.keys = append(c.keys, f.Key)
 		c.flags[f.Key] = f.Dependencies()
 		if len(f.Variants) > 0 {
 			c.variants[f.Key] = true
