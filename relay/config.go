@@ -41,6 +41,8 @@ type Config struct {
 
 	Limits   Limits    `yaml:"limits"`
 	Projects []Project `yaml:"projects"`
+
+	file print // what ReadConfig read it from
 }
 
 // TLS names files in PEM. They are read again when they change.

@@ -33,6 +33,7 @@ func ReadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
+	c.file = print{path: path, hash: hashOf(body)}
 	return c, nil
 }
 
@@ -69,15 +70,20 @@ func readFile(path string) ([]byte, error) {
 }
 
 // Follow reloads the configuration when its file, or a file that it names (of
-// keys, or of the URL of a store; PostHog's secret is read at each poll), has
-// changed and has then stayed the same from one look to the next, and at each
-// signal on now, until ctx ends: what is still being written may be a
-// configuration, too. One that cannot be used is logged with the reason, and the
-// former one stays. read gives the configuration of the file.
+// keys, or of the URL of a store; PostHog's secret is read at each poll), is
+// another than the one that was read, and has stayed the same from one look to
+// the next, and at each signal on now, until ctx ends: what is still being written
+// may be a configuration, too. One that cannot be used is logged with the reason,
+// and the former one stays until a file has changed again. read gives the
+// configuration of the file. One that [New] was given and that [ReadConfig] has
+// not read is taken for another.
 func (r *Relay) Follow(ctx context.Context, every time.Duration, now <-chan os.Signal, path string, read func() (Config, error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	seen := r.prints(path)
+	seen := r.current.Load().files
+	if seen[0].path != path {
+		seen = slices.Concat([]print{{path: path, unknown: true}}, seen[1:])
+	}
 	last := seen
 	for {
 		forced := false
@@ -88,7 +94,7 @@ func (r *Relay) Follow(ctx context.Context, every time.Duration, now <-chan os.S
 			forced = true
 		case <-ticker.C:
 		}
-		prints := r.prints(path)
+		prints := again(last)
 		settled := slices.Equal(prints, last)
 		last = prints
 		if !forced && (!settled || slices.Equal(prints, seen)) {
@@ -97,42 +103,55 @@ func (r *Relay) Follow(ctx context.Context, every time.Duration, now <-chan os.S
 		seen = prints
 		cfg, err := read()
 		if err == nil {
+			// It may name other files now, also if it is refused for one of them.
+			seen = append(prints[:1:1], cfg.prints()...)
+			last = seen
 			err = r.Reload(ctx, cfg)
 		}
 		if err != nil {
 			r.deps.log.Error("configuration refused, the former one stays", "error", err)
-			continue
 		}
-		seen = r.prints(path) // it may name other files now
-		last = seen
 	}
 }
 
 // print tells one state of a file from another.
 type print struct {
-	path string
-	hash keyHash // of what is in it; zero if it cannot be read
+	path    string
+	hash    keyHash // of what is in it; zero if it cannot be read
+	unknown bool    // nobody has looked
 }
 
-// prints looks at the files that a configuration consists of. They are small:
-// to read them is surer than to compare times.
-func (r *Relay) prints(path string) []print {
-	paths := []string{path}
-	if f := r.current.Load().cfg.OperatorKeysFrom.File; f != "" {
-		paths = append(paths, f)
+// look reads a file: they are small, and to read them is surer than to compare
+// times.
+func look(path string) print {
+	p := print{path: path}
+	if body, err := readFile(path); err == nil {
+		p.hash = hashOf(body)
 	}
-	for _, p := range r.current.Load().projects {
-		for _, from := range []Source{p.RelayKeysFrom, p.CacheFrom, p.SigningKey, p.VerifyKeysFrom} {
-			if from.File != "" {
-				paths = append(paths, from.File)
-			}
-		}
+	return p
+}
+
+// again looks at the same files once more.
+func again(prints []print) []print {
+	now := make([]print, len(prints))
+	for i := range prints {
+		now[i] = look(prints[i].path)
 	}
-	prints := make([]print, len(paths))
-	for i, path := range paths {
-		prints[i].path = path
-		if body, err := readFile(path); err == nil {
-			prints[i].hash = hashOf(body)
+	return now
+}
+
+// prints looks at the files that a configuration names. What is read from them
+// afterwards is as they say, or a later look tells the difference.
+func (c *Config) prints() []print {
+	var prints []print
+	sources := []Source{c.OperatorKeysFrom}
+	for i := range c.Projects {
+		p := &c.Projects[i]
+		sources = append(sources, p.RelayKeysFrom, p.CacheFrom, p.SigningKey, p.VerifyKeysFrom)
+	}
+	for _, from := range sources {
+		if from.File != "" {
+			prints = append(prints, look(from.File))
 		}
 	}
 	return prints

@@ -14,6 +14,7 @@ import (
 // takes it once and stays with it; a reload swaps it.
 type registry struct {
 	cfg      Config
+	files    []print // cfg's own and those that it names, from before they were read
 	projects []*project
 	byToken  map[string]*project
 	byName   map[string]*project // by hostname

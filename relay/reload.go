@@ -38,6 +38,7 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 	if err := listenable(cfg); err != nil {
 		return err
 	}
+	files := append([]print{cfg.file}, cfg.prints()...)
 	operators, err := newKeyring("operator_keys", cfg.OperatorKeys, cfg.OperatorKeysFrom)
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func (r *Relay) apply(ctx context.Context, cfg Config) error {
 		}
 	}
 	next := newRegistry(cfg, projects)
-	next.operators = operators
+	next.files, next.operators = files, operators
 	r.limits.set(cfg.Limits)
 	r.current.Store(next)
 	r.retire(former, next)

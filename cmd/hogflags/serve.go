@@ -121,6 +121,11 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 		_, err := fmt.Fprintf(std.out, "hogflags: the configuration can be used; projects: %d\n", len(cfg.Projects))
 		return err
 	}
+	hangups := make(chan os.Signal, 1)
+	if c.Config != "" {
+		signal.Notify(hangups, syscall.SIGHUP) // from now on: one that comes during the start would end the process
+		defer signal.Stop(hangups)
+	}
 	if keyInArguments(os.Args) {
 		logger.Warn("a key is in the arguments, where every user of this host can see it: give it in the environment or a file")
 	}
@@ -161,13 +166,11 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 	if c.Config != "" {
 		following, stopFollowing := context.WithCancel(ctx)
 		followed := make(chan struct{})
-		hangups := make(chan os.Signal, 1)
-		signal.Notify(hangups, syscall.SIGHUP)
 		go func() {
 			defer close(followed)
 			r.Follow(following, lookAtConfig, hangups, c.Config, c.configuration)
 		}()
-		defer func() { signal.Stop(hangups); stopFollowing(); <-followed }()
+		defer func() { stopFollowing(); <-followed }()
 	}
 	return r.Run(ctx, clients, admin)
 }
