@@ -102,7 +102,7 @@ func New(store Store, o Options) (*Fleet, error) {
 	if o.Interval < time.Second {
 		return nil, fmt.Errorf("start fleet: interval %v is below a second", o.Interval)
 	}
-	signed, isSigned := store.(*Signed)
+	signed, isSigned := store.(interface{ CanSign() bool }) // it, or a decorator around it
 	if isSigned && !signed.CanSign() && !o.ReadOnly {
 		return nil, fmt.Errorf("start fleet: %w: give one, or attach read only", ErrNoSigningKey)
 	}

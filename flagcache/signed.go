@@ -28,7 +28,9 @@ type Keys struct {
 // [Record.Refused] or an error that wraps [ErrBadEntry] says why. Leases,
 // failures and reload requests are not signed.
 //
-// It has every ability of the store beneath, and is safe for concurrent use.
+// It has every ability of the store beneath, and is safe for concurrent use. A
+// decorator around it has to forward CanSign beside them: by that a [Fleet] knows
+// that what is older than what it has seen is a replay.
 type Signed struct {
 	inner Store
 	keys  atomic.Pointer[Keys] // replaced with mu held

@@ -3,11 +3,16 @@ package relay_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/memorycache"
@@ -136,5 +141,79 @@ func TestSigningBegins(t *testing.T) {
 	e, err := store.Load(t.Context())
 	if err != nil || flagcache.SignedBy(e.Signature) != key.Public().ID() {
 		t.Errorf("stored %+v, %v, want it signed", e, err)
+	}
+}
+
+// replayed is a store behind which somebody puts another.
+type replayed struct {
+	kept
+	by atomic.Pointer[memorycache.Store]
+}
+
+func (s *replayed) Record(ctx context.Context) (flagcache.Record, error) {
+	return s.by.Load().Record(ctx)
+}
+
+func (s *replayed) Load(ctx context.Context) (*flagcache.Entry, error) { return s.by.Load().Load(ctx) }
+
+// What was signed once is not taken again in place of what is newer, also where
+// traces are made.
+func TestSigningRefusesReplays(t *testing.T) {
+	for name, options := range map[string]relay.Options{
+		"plain":  {},
+		"traced": {TracerProvider: sdk.NewTracerProvider()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				signing := filepath.Join(t.TempDir(), "key")
+				private := flagcache.NewSigningKey()
+				if err := os.WriteFile(signing, []byte(private.Reveal()), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				run := func(up *posthogtest.Server, store relay.Store, change func(*relay.Project)) *relay.Relay {
+					cfg, options := config(up), options
+					cfg.Projects[0].Cache = "memory:"
+					change(&cfg.Projects[0])
+					options.Transport = up.Client().Transport
+					options.OpenStore = func(string, flagcache.Scope) (relay.Store, error) { return store, nil }
+					r, err := relay.New(t.Context(), cfg, options)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = r.Close() })
+					if err := r.WaitUntilReady(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					return r
+				}
+				// lead starts a leader of another fleet.
+				lead := func(document string) *memorycache.Store {
+					up := posthogtest.NewInMemory(t)
+					up.SetDefinitions([]byte(document))
+					store, err := memorycache.New(flagcache.Scope{Project: posthogtest.ProjectToken, Host: up.URL})
+					if err != nil {
+						t.Fatal(err)
+					}
+					run(up, kept{store}, func(p *relay.Project) { p.SigningKey.File = signing })
+					time.Sleep(time.Second)
+					return store
+				}
+				former, latest := lead(`{"flags":[],"former":1}`), lead(`{"flags":[],"latest":1}`)
+				store := &replayed{kept: kept{latest}}
+				store.by.Store(latest)
+				reader := run(posthogtest.NewInMemory(t), store, func(p *relay.Project) {
+					p.ReadOnly, p.VerifyKeys = true, []string{private.Public().String()}
+				})
+				store.by.Store(former)
+				time.Sleep(time.Minute)
+				req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/flags/definitions", http.NoBody)
+				req.Header.Set("Authorization", "Bearer "+key)
+				w := httptest.NewRecorder()
+				reader.ServeHTTP(w, req)
+				if got := w.Body.String(); !strings.Contains(got, "latest") {
+					t.Errorf("serves %s, want the latest", got)
+				}
+			})
+		})
 	}
 }

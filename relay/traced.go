@@ -201,6 +201,15 @@ func (s pinningStore) LoadRevision(ctx context.Context, r flagdef.Revision) (*fl
 	return e, err
 }
 
+// signedStore is a traced store of what is signed, with all that Signed can do.
+type signedStore struct {
+	pinningStore
+	flagcache.Watcher
+	signed
+}
+
+type signed interface{ CanSign() bool }
+
 // operations is a store that makes spans, if any are made. It can do what the
 // fleet looks for in s.
 func (t *tracing) operations(s Store, project string) Store {
@@ -210,7 +219,10 @@ func (t *tracing) operations(s Store, project string) Store {
 	plain := tracedStore{s, t, project}
 	pinner, pins := s.(flagcache.Pinner)
 	watcher, pushes := s.(flagcache.Watcher)
+	signs, isSigned := s.(signed)
 	switch {
+	case pins && pushes && isSigned:
+		return signedStore{pinningStore{plain, pinner}, watcher, signs}
 	case pins && pushes:
 		return struct {
 			pinningStore
