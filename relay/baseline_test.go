@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hogflags/hogflags/loader"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
 )
@@ -170,5 +172,47 @@ func TestFollowAfterARefusal(t *testing.T) {
 		f.want("a file that is not used any more", 0, "phs_second")
 		f.write(later, "phs_third\n")
 		f.want("they changed", 1, "phs_third")
+	})
+}
+
+// Who waits for definitions waits for those of the feed that takes over, too.
+func TestWaitUntilReadyOutlivesAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := posthogtest.NewInMemory(t)
+		up.Fail(posthogtest.Failure{Status: http.StatusServiceUnavailable})
+		cfg := config(up)
+		r, err := relay.New(t.Context(), cfg, relay.Options{Transport: up.Client().Transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = r.Close() }()
+		waited := make(chan error, 1)
+		go func() { waited <- r.WaitUntilReady(t.Context()) }()
+		synctest.Wait()
+		cfg.Projects[0].PollInterval = time.Minute
+		if err := r.Reload(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(waited) > 0 {
+			t.Fatalf("waiting ended with %v", <-waited)
+		}
+		up.Recover()
+		if err := <-waited; err != nil {
+			t.Error(err)
+		}
+		up.Fail(posthogtest.Failure{Status: http.StatusServiceUnavailable})
+		cfg.Projects[0].Host = "http://other.test" // another PostHog: nothing is handed over
+		if err := r.Reload(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		go func() { waited <- r.WaitUntilReady(t.Context()) }()
+		synctest.Wait()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-waited; !errors.Is(err, loader.ErrClosed) {
+			t.Errorf("closed: %v, want %v", err, loader.ErrClosed)
+		}
 	})
 }

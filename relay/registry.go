@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"context"
 	"crypto/sha256"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -50,6 +52,18 @@ func newRegistry(cfg Config, projects []*project) *registry {
 		s.open = s.open || p.open()
 	}
 	return s
+}
+
+func (s *registry) waitUntilReady(ctx context.Context) error {
+	for _, p := range s.projects {
+		if p.Optional {
+			continue
+		}
+		if err := p.feed.waitUntilReady(ctx); err != nil {
+			return fmt.Errorf("project %s: %w", p.Name, err)
+		}
+	}
+	return nil
 }
 
 // caller is who a request comes from, as far as its head tells.

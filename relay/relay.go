@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/loader"
 )
 
 // Options is what a relay needs of the program around it.
@@ -112,15 +113,13 @@ func newTransport() *http.Transport {
 // definitions, also stale ones. Otherwise it returns when ctx ends or the relay
 // is closed, with the reason why there are none.
 func (r *Relay) WaitUntilReady(ctx context.Context) error {
-	for _, p := range r.current.Load().projects {
-		if p.Optional {
-			continue
-		}
-		if err := p.feed.waitUntilReady(ctx); err != nil {
-			return fmt.Errorf("project %s: %w", p.Name, err)
-		}
+	for {
+		s := r.current.Load()
+		err := s.waitUntilReady(ctx)
+		if !errors.Is(err, loader.ErrClosed) || r.current.Load() == s {
+			return err
+		} // else a reload has ended the feed
 	}
-	return nil
 }
 
 // Close ends all feeds, and gives their leases back. It waits for them for 10 s
