@@ -79,8 +79,8 @@ func testWatch(t *testing.T, b Backend) {
 		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
-		for !step.seen(record(t, s)) {
-			within(t, hints)
+		for within(t, hints); !step.seen(record(t, s)); {
+			within(t, hints) // the one before was of an earlier step
 		}
 	}
 	if err := stop(); err != nil {
