@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,7 +15,7 @@ import (
 )
 
 // browse opens a page of clients/ in Chromium, from an origin of its own. The page
-// may say that it has seen the first answers.
+// may say that it has seen something, and is told when that has been dealt with.
 func browse[T any](t *testing.T, page string, task any, seen func()) T {
 	t.Helper()
 	client(t, "browser.mjs")
@@ -66,15 +68,20 @@ func TestPostHogJS(t *testing.T) {
 	task := map[string]any{"token": posthogtest.ProjectToken, "anonymous": "visitor-2", "identified": "ada", "event": "bread bought"}
 	see := func(posthog *posthogtest.Server, host string) visit {
 		task["host"] = host
-		v := browse[visit](t, "posthog-js.html", task, nil)
+		arrived := func() bool {
+			return slices.ContainsFunc(posthog.Requests(), func(r posthogtest.Request) bool {
+				return strings.Contains(unzipped(t, r), "bread bought") && r.Status == http.StatusOK
+			})
+		}
+		v := browse[visit](t, "posthog-js.html", task, func() {
+			for deadline := time.Now().Add(patience / 2); !arrived() && time.Now().Before(deadline); {
+				<-time.After(20 * time.Millisecond)
+			}
+		})
 		if v.Error != "" {
 			t.Fatal(v.Error)
 		}
-		arrived := false
-		for _, r := range posthog.Requests() {
-			arrived = arrived || strings.Contains(unzipped(t, r), "bread bought") && r.Status == http.StatusOK
-		}
-		if !arrived {
+		if !arrived() {
 			t.Errorf("from %s: the event did not reach PostHog", host)
 		}
 		return v
