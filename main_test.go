@@ -70,7 +70,7 @@ func newClient(t *testing.T, srv *posthogtest.Server, change func(*hogflags.Conf
 func ready(t *testing.T, srv *posthogtest.Server) *hogflags.Client {
 	t.Helper()
 	c := newClient(t, srv, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.WaitUntilReady(ctx); err != nil {
 		t.Fatal(err)

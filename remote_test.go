@@ -30,7 +30,7 @@ func remoteOnly(cfg *hogflags.Config) { cfg.OnlyEvaluateLocally, cfg.SecretKey =
 func readyWith(t *testing.T, srv *posthogtest.Server, change func(*hogflags.Config)) *hogflags.Client {
 	t.Helper()
 	c := newClient(t, srv, change)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := c.WaitUntilReady(ctx); err != nil {
 		t.Fatal(err)

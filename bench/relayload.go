@@ -333,7 +333,7 @@ func middle(all []slice) slice {
 // awaitAnswer asks for one flag until the answer is right.
 func awaitAnswer(address, key string) error {
 	body := ofrepBody(newSubjects(1)[0])
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		req, err := http.NewRequest(http.MethodPost, "http://"+address+"/ofrep/v1/evaluate/flags/"+key, strings.NewReader(body))
 		if err != nil {

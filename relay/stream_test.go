@@ -70,7 +70,7 @@ func (s *subscription) next(t *testing.T) map[string]string {
 	select {
 	case e := <-s.events:
 		return e
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no event, and the stream goes on")
 		return nil
 	}

@@ -66,7 +66,7 @@ func TestFollowMountedVolume(t *testing.T) {
 	defer func() { stop(); <-done }()
 	answers := func(k string, status int) {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); r.ask(t, "GET", "/flags/definitions", "Authorization", "Bearer "+k).status != status; {
+		for deadline := time.Now().Add(time.Minute); r.ask(t, "GET", "/flags/definitions", "Authorization", "Bearer "+k).status != status; {
 			if time.Now().After(deadline) {
 				t.Fatalf("key %s: never answered with %d\n%s", k, status, r.logs)
 			}

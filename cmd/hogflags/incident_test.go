@@ -132,7 +132,7 @@ func (w *walk) finish() {
 	w.commands++
 	want := strings.Join(w.want, "\n") + "\n"
 	decides := strings.Contains(w.command, "pin ")
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	if *update && !decides {
 		<-time.After(3 * time.Second) // a poll, and then some
 	}

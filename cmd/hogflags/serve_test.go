@@ -177,7 +177,7 @@ func startServe(t *testing.T, cmd serveCmd) (url string, stop func() (logs strin
 
 func awaitReady(t *testing.T, url string) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		resp, err := http.Get(url + "/readyz")
 		if err != nil {
@@ -188,7 +188,7 @@ func awaitReady(t *testing.T, url string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the relay is not ready after 10 s")
+			t.Fatal("the relay is not ready after a minute")
 		}
 		<-time.After(5 * time.Millisecond)
 	}

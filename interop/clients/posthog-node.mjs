@@ -29,6 +29,6 @@ for (const subject of task.subjects ?? []) {
   outcome.answers.push({ flags: featureFlags, payloads: featureFlagPayloads });
 }
 if (task.event) clients[0].capture({ distinctId: "ada", event: task.event, properties: { price: 12.5 } });
-await Promise.all(clients.map((client) => client.shutdown(10_000)));
+await Promise.all(clients.map((client) => client.shutdown(60_000)));
 await redis?.quit();
 console.log(JSON.stringify(outcome));
