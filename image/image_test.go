@@ -163,7 +163,7 @@ func (c container) command(ctx context.Context, args []string, env ...string) *e
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = c.Process.Cwd
 	cmd.Env = slices.Concat(c.Process.Env, env)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: c.root}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: c.root, Pdeathsig: syscall.SIGKILL}
 	if uid, gid := c.Process.User.UID, c.Process.User.GID; os.Getuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uid, Gid: gid}
 	} else {

@@ -1,48 +1,13 @@
 package interop
 
 import (
-	"context"
-	"net"
-	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hogflags/hogflags/internal/testservers"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
-
-// startRedis runs a redis-server on a free port until the test ends.
-func startRedis(t *testing.T) string {
-	t.Helper()
-	path := program(t, "redis-server")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	c := exec.CommandContext(context.Background(), path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = c.Process.Kill()
-		_ = c.Wait() // its exit status is the signal
-	})
-	for deadline := time.Now().Add(patience); ; {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = conn.Close()
-			return "redis://" + addr + "/0"
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
 
 // An SDK with PostHog's cache interface over Redis reads what hogflags wrote, and
 // hogflags reads what the SDK wrote. Who reads asks PostHog for nothing.
@@ -58,7 +23,7 @@ func TestSharedCache(t *testing.T) {
 			direct := run[sdkOutcome](t, sdk, task)
 
 			t.Run("hogflags writes", func(t *testing.T) {
-				redis := startRedis(t)
+				redis := "redis://" + testservers.StartRedis(t).Addr + "/0"
 				relay := serve(t, posthog.URL, "--cache="+redis+"?service_key=checkout")
 				through := task
 				through.Host, through.SecretKey = relay, relayKey
@@ -75,7 +40,7 @@ func TestSharedCache(t *testing.T) {
 				}
 			})
 			t.Run("the SDK writes", func(t *testing.T) {
-				redis := startRedis(t)
+				redis := "redis://" + testservers.StartRedis(t).Addr + "/0"
 				shared := task
 				shared.Redis, shared.ServiceKey = redis, "checkout"
 				if diff := cmp.Diff(run[sdkOutcome](t, sdk, shared), direct); diff != "" {

@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hogflags/hogflags/internal/testservers"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
@@ -150,13 +150,10 @@ func project(t *testing.T) *posthogtest.Server {
 // address.
 func serve(t *testing.T, upstream string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	c := exec.CommandContext(ctx, hogflags(t), append([]string{"serve", "--listen=127.0.0.1:0"}, args...)...)
+	c := testservers.Command(hogflags(t), append([]string{"serve", "--listen=127.0.0.1:0"}, args...)...)
 	c.Env = append(os.Environ(), "POSTHOG_HOST="+upstream, "POSTHOG_PROJECT_API_KEY="+posthogtest.ProjectToken,
 		"POSTHOG_SECRET_KEY="+posthogtest.SecretKey, "HOGFLAGS_RELAY_KEY="+relayKey, "HOGFLAGS_CACHE=memory:",
 		"HOGFLAGS_POLL_INTERVAL=10m") // one poll a test
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
-	c.WaitDelay = 10 * time.Second
 	var log bytes.Buffer
 	c.Stderr = &log
 	out, err := c.StdoutPipe()
@@ -167,16 +164,18 @@ func serve(t *testing.T, upstream string, args ...string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cancel()
+		_ = c.Process.Signal(syscall.SIGTERM)
 		_, _ = io.Copy(io.Discard, out)
-		if err := c.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("hogflags serve: %v\n%s", err, log.String())
+		if err := c.Wait(); err != nil {
+			t.Errorf("hogflags serve: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("hogflags serve said:\n%s", &log)
 		}
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	_, address, ok := strings.Cut(strings.TrimSpace(line), "serving on ")
 	if !ok {
-		cancel()
 		t.Fatalf("hogflags serve printed %q: %v", line, err)
 	}
 	awaitReady(t, address)
@@ -187,7 +186,7 @@ func serve(t *testing.T, upstream string, args ...string) string {
 // where their first request finds none.
 func awaitReady(t *testing.T, address string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; <-time.After(5 * time.Millisecond) {
 		resp, err := http.Get(address + "/readyz")
 		if err != nil {
 			t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hogflags/hogflags/internal/testservers"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
@@ -140,7 +141,7 @@ func (s *soak) counts() string {
 // start runs hogflags serve.
 func (s *soak) start(t *testing.T) {
 	t.Helper()
-	s.process = exec.Command("hogflags", "serve", "--config", s.config)
+	s.process = testservers.Command("hogflags", "serve", "--config", s.config)
 	s.process.Env = append(os.Environ(), "SOAK_SECRET_KEY="+posthogtest.SecretKey)
 	s.process.Stderr = &s.logs
 	out, err := s.process.StdoutPipe()

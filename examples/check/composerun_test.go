@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/hogflags/hogflags/internal/testservers"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 
@@ -33,24 +33,25 @@ const relayKey = "phs_relay_key"
 // commands, environments and files; only names and paths are others. Each relay
 // is stopped and started while clients ask: none of them notices.
 func TestComposeRuns(t *testing.T) {
-	for _, name := range []string{"redis-server", "haproxy"} {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skipf("%v; on Debian: bash .ci/servers", err)
+	if _, err := exec.LookPath("haproxy"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
 		}
+		t.Skipf("%v; on Debian: bash .ci/servers", err)
 	}
+	services := compose(t).Services
 	f := &fleet{
-		dir: t.TempDir(), up: posthogtest.New(t), services: compose(t).Services,
-		relays: map[string]*relayProcess{"relay-1": {clients: "127.0.0.1:0", admin: "127.0.0.1:0"}, "relay-2": {clients: "127.0.0.1:0", admin: "127.0.0.1:0"}},
+		dir: t.TempDir(), up: posthogtest.New(t), services: services,
+		redis:  testservers.StartRedis(t, services["redis"].Command[1:]...).Addr,
+		relays: map[string]*relayProcess{},
 	}
 	if err := f.up.AddFlag([]byte(`{"id":1,"key":"on","active":true,"filters":{"groups":[{"properties":[],"rollout_percentage":100}]}}`)); err != nil {
 		t.Fatal(err)
 	}
-	f.startRedis(t)
-	f.startRelay(t, "relay-1")
-	f.startRelay(t, "relay-2")
+	for _, name := range []string{"relay-1", "relay-2"} {
+		f.relays[name] = &relayProcess{clients: testservers.FreeAddr(t), admin: testservers.FreeAddr(t)}
+		f.startRelay(t, name)
+	}
 	f.startHAProxy(t)
 	if n := f.up.Count(posthogtest.Full); n != 1 {
 		t.Errorf("PostHog was asked for definitions %d times by two relays", n)
@@ -177,25 +178,6 @@ func get(url string, header ...string) (string, error) {
 	return string(body), err
 }
 
-func (f *fleet) startRedis(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.redis = l.Addr().String()
-	_, port, _ := net.SplitHostPort(f.redis)
-	_ = l.Close()
-	args := slices.Concat([]string(f.services["redis"].Command), []string{"--bind", "127.0.0.1", "--port", port, "--dir", f.dir})
-	run(t, exec.Command(args[0], args[1:]...))
-	await(t, "redis", func() error {
-		conn, err := net.Dial("tcp", f.redis)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err
-	})
-}
-
 func (f *fleet) startRelay(t *testing.T, name string) {
 	t.Helper()
 	service := f.services[name]
@@ -206,7 +188,7 @@ func (f *fleet) startRelay(t *testing.T, name string) {
 		"172.31.250.0/24", "127.0.0.1/32", "phc_shop", posthogtest.ProjectToken, "https://us.i.posthog.com", f.up.URL,
 		"/run/secrets/", dir+"/", "/var/cache/hogflags/", dir+"/", "redis://redis:6379", "redis://"+f.redis))
 	p := f.relays[name]
-	p.Cmd = exec.Command(hogflags, "serve")
+	p.Cmd = testservers.Command(hogflags, "serve")
 	for key, value := range service.Environment {
 		p.Env = append(p.Env, key+"="+*value)
 	}
@@ -271,7 +253,7 @@ func (f *fleet) startHAProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
-	cmd := exec.Command("haproxy", "-db", "-f", path)
+	cmd := testservers.Command("haproxy", "-db", "-f", path)
 	cmd.ExtraFiles = []*os.File{file}
 	run(t, cmd)
 	f.front = "http://" + l.Addr().String()

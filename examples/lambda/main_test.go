@@ -3,11 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +20,7 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 const token = "phc_lambda"
@@ -65,7 +66,7 @@ func (a *runtimeAPI) ask(t testing.TB, user, plan string) reply {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	select {
 	case a.events <- string(e):
 	case <-deadline:
@@ -96,54 +97,23 @@ func build(t testing.TB) string {
 // start runs the function until the returned process is stopped.
 func start(t testing.TB, program string, a *runtimeAPI, cache string) (p *os.Process, stop func()) {
 	t.Helper()
-	cmd := exec.Command(program)
+	cmd := testservers.Command(program)
 	cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(a.URL, "http://"), "HOGFLAGS_CACHE="+cache, "POSTHOG_PROJECT_API_KEY="+token,
 		// Whoever asked PostHog would ask this, and fail.
 		"HTTPS_PROXY=http://127.0.0.1:1")
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	stop = func() {
 		_ = cmd.Process.Kill() // as Lambda does
 		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the function said:\n%s", &said)
+		}
 	}
 	return cmd.Process, stop
-}
-
-// startRedis starts a server on a free port.
-func startRedis(t testing.TB) string {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skipf("redis is not installed: %v", err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	_ = l.Close()
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for range 200 {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			_ = c.Close()
-			return "redis://" + addr
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("redis does not start")
-	return ""
 }
 
 // save stores definitions, last confirmed some time ago, as a leader does.
@@ -178,7 +148,7 @@ func off(t testing.TB) []byte {
 // The function starts without its store, takes what the store holds, and after a
 // freeze answers from what was stored meanwhile.
 func TestFunction(t *testing.T) {
-	program, redis := build(t), startRedis(t)
+	program, redis := build(t), "redis://"+testservers.StartRedis(t).Addr
 
 	t.Run("no store", func(t *testing.T) {
 		a := newRuntimeAPI(t)
@@ -206,7 +176,7 @@ func TestFunction(t *testing.T) {
 		}
 		// What was read a moment ago is young, and the store pushes; a real freeze
 		// is longer than the limit, as the client's own tests have it.
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(time.Minute)
 		for !a.ask(t, "u", "pro").NewCheckout {
 			if time.Now().After(deadline) {
 				t.Fatal("the function does not follow after a freeze")
@@ -216,7 +186,7 @@ func TestFunction(t *testing.T) {
 }
 
 func BenchmarkCold(b *testing.B) {
-	program, redis := build(b), startRedis(b)
+	program, redis := build(b), "redis://"+testservers.StartRedis(b).Addr
 	save(b, redis, definitions, 0)
 	for _, c := range []struct{ name, cache string }{{"store", redis}, {"no-store", "redis://127.0.0.1:1"}} {
 		b.Run(c.name, func(b *testing.B) {
@@ -233,7 +203,7 @@ func BenchmarkCold(b *testing.B) {
 }
 
 func BenchmarkWarm(b *testing.B) {
-	program, redis := build(b), startRedis(b)
+	program, redis := build(b), "redis://"+testservers.StartRedis(b).Addr
 	save(b, redis, definitions, 0)
 	a := newRuntimeAPI(b)
 	_, stop := start(b, program, a, redis)
@@ -246,7 +216,7 @@ func BenchmarkWarm(b *testing.B) {
 
 // BenchmarkHandler is the function's own share of a warm invocation.
 func BenchmarkHandler(b *testing.B) {
-	redis := startRedis(b)
+	redis := "redis://" + testservers.StartRedis(b).Addr
 	save(b, redis, definitions, 0)
 	client, err := newClient(b.Context(), redis, token, definitions)
 	if err != nil {

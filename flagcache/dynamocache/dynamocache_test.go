@@ -13,7 +13,7 @@ import (
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cachetest"
 	"github.com/hogflags/hogflags/flagcache/dynamocache"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 const table = "flags"

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/open"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 var scope = flagcache.Scope{Project: "phc_open", Host: "https://us.i.posthog.com"}

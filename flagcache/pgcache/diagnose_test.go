@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/pgcache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 func TestDiagnose(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cachetest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/pgcache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 func connect(t testing.TB, url string) *pgxpool.Pool {

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/pgcache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // TestServerRestarts: connections that broke while they lay idle are replaced

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // TestProcessesOnDynamoDB runs processes on a store that does not push: an edit

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache/internal/tcpproxy"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
+	"github.com/hogflags/hogflags/internal/testservers"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 )
 

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // process is one hogflags serve.
@@ -52,7 +54,7 @@ func start(t *testing.T, name string, env []string, args ...string) *process {
 		t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	p.cmd = exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	p.cmd = testservers.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = log
 	out, err := p.cmd.StdoutPipe()

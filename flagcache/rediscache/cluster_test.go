@@ -13,8 +13,8 @@ import (
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cachetest"
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 func TestSuiteOnCluster(t *testing.T) {

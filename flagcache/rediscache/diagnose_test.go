@@ -12,8 +12,8 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 func TestDiagnose(t *testing.T) {

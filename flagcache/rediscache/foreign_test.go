@@ -14,8 +14,8 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // otherSDK is a process in another language: the keys, the lock and the scripts

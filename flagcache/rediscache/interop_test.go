@@ -10,8 +10,8 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cachetest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // interopBackend gives each scope a service key of its own. Not part of the

@@ -17,7 +17,7 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cachetest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // foreignTrace is one step of a simulated fleet on keys that it shares with other

@@ -9,8 +9,8 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cachetest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
 	"github.com/hogflags/hogflags/flagcache/rediscache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 func backend(client redis.UniversalClient) cachetest.Backend {

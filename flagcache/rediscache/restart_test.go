@@ -11,7 +11,7 @@ import (
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
-	"github.com/hogflags/hogflags/flagcache/internal/testservers"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // TestServerRestartsEmpty kills the server under a running fleet and starts it

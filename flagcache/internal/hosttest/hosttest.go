@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/internal/testservers"
 )
 
 // Store is what is tested.
@@ -71,7 +72,7 @@ type child struct {
 
 func start(t *testing.T, role, dir string) *child {
 	t.Helper()
-	c := &child{cmd: exec.Command(os.Args[0]), err: new(strings.Builder)}
+	c := &child{cmd: testservers.Command(os.Args[0]), err: new(strings.Builder)}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role+" "+dir, "GOMAXPROCS=1")
 	c.cmd.Stderr = c.err
 	out, err := c.cmd.StdoutPipe()

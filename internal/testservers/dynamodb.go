@@ -1,5 +1,3 @@
-//go:build unix
-
 package testservers
 
 import (
@@ -61,14 +59,10 @@ func (d *DynamoDB) URL(table string) string {
 func (d *DynamoDB) Start(t testing.TB) {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(d.Addr)
-	d.cmd = command("java", "-XX:TieredStopAtLevel=1", "-Djava.library.path="+d.lib, "-cp", filepath.Join(d.lib, "*"),
+	server := Command("java", "-XX:TieredStopAtLevel=1", "-Djava.library.path="+d.lib, "-cp", filepath.Join(d.lib, "*"),
 		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb", "-disableTelemetry", "-port", port)
-	d.cmd.Stderr = nil // it says that it logs nowhere
-	if err := d.cmd.Start(); err != nil {
-		t.Fatalf("start DynamoDB Local: %v", err)
-	}
 	web := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	Await(t, "DynamoDB Local answers", func(ctx context.Context) error {
+	d.start(t, server, func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.Addr, nil)
 		if err != nil {
 			return err

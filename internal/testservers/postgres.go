@@ -4,6 +4,7 @@ package testservers
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -13,8 +14,6 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Postgres is a running server with an empty database.
@@ -22,7 +21,7 @@ type Postgres struct {
 	URL, Addr string
 
 	bin, dir string
-	cmd      *exec.Cmd
+	process
 }
 
 // StartPostgres starts a server that trusts loopback. Where none is installed the
@@ -61,39 +60,25 @@ func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 // Start starts the server again on the same port, with its data.
 func (p *Postgres) Start(t testing.TB) {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(p.Addr)
-	p.cmd = p.command(t, "postgres", "-D", p.data(), "-p", port, "-k", p.dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=panic")
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("start postgres: %v", err)
-	}
-	Await(t, "postgres answers", func(ctx context.Context) error {
-		c, err := pgx.Connect(ctx, p.URL)
-		if err != nil {
+	host, port, _ := net.SplitHostPort(p.Addr)
+	p.start(t, p.command(t, "postgres", "-D", p.data(), "-p", port, "-k", p.dir,
+		"-c", "listen_addresses="+host, "-c", "fsync=off", "-c", "max_connections=200", "-c", "log_min_messages=fatal"),
+		func(context.Context) error {
+			out, err := p.command(t, "pg_isready", "-h", host, "-p", port, "-U", "postgres").CombinedOutput()
+			if err != nil {
+				err = fmt.Errorf("%w: %s", err, out)
+			}
 			return err
-		}
-		return c.Close(ctx)
-	})
+		})
 }
 
 // Kill stops the server at once, as a crash would.
-func (p *Postgres) Kill() {
-	if p.cmd == nil {
-		return
-	}
-	_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its children go with it
-	_ = p.cmd.Wait()
-	p.cmd = nil
-}
+func (p *Postgres) Kill() { p.end(syscall.SIGQUIT) } // its children go with it
 
 func (p *Postgres) command(t testing.TB, name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(p.bin, name), args...)
+	cmd := Command(filepath.Join(p.bin, name), args...)
 	cmd.Dir = p.dir
-	cmd.SysProcAttr = sysProcAttr()
 	if cred := serverUser(t); cred != nil {
-		if cmd.SysProcAttr == nil {
-			cmd.SysProcAttr = &syscall.SysProcAttr{}
-		}
 		cmd.SysProcAttr.Credential = cred
 	}
 	return cmd
