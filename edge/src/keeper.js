@@ -54,9 +54,10 @@ export class Keeper {
   }
 
   #read(config) {
+    const began = Date.now(); // the isolate may sleep before it ends
     this.#reading ??= this.#load(config).then(
       () => {
-        this.#readAt = Date.now();
+        this.#readAt = began;
         this.#complaint = "";
       },
       (error) => {
@@ -75,7 +76,6 @@ export class Keeper {
     const { value, metadata } = await kv.getWithMetadata(keyOf(projectToken), { type: "stream" });
     if (value === null) throw new Error("the KV namespace holds no definitions of the project: run the writer");
     const head = headOf(metadata);
-    const held = this.#current?.head;
     const unread = (why) => {
       void value.cancel();
       if (why !== undefined) throw new Error(why);
@@ -83,6 +83,7 @@ export class Keeper {
     if (head !== null && head.scope !== (await scopeOf(projectToken, host))) {
       return unread("the stored definitions are of another project or host");
     }
+    const held = this.#current?.head; // now: it may have been given up while this waited
     // KV may answer with what was there a minute ago.
     if (held && head === null) return unread("a document that hogflags did not write does not replace one that it wrote");
     if (held && compare(head, held) < 0) return unread();
