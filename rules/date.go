@@ -112,9 +112,7 @@ func propertyMoment(o operand) moment {
 		return epoch(seconds)
 	case text:
 		if x, ok := parseFloat(o.text); ok {
-			if m := epoch(x); m.kind != noMoment {
-				return m
-			}
+			return epoch(x)
 		}
 		return textMoment(o.text)
 	default:
@@ -122,17 +120,27 @@ func propertyMoment(o operand) moment {
 	}
 }
 
-// epoch is a number of seconds since 1970. The server's calendar ends in the
-// years -262143 and 262142.
+// epoch is a number of seconds since 1970. The server takes the seconds and
+// their fraction apart: the fraction of a number below zero counts as none, one
+// that rounds to a whole second makes it no date, and NaN is zero. Its calendar
+// goes from the year -262143 to the year 262142.
 func epoch(seconds float64) moment {
-	switch size := math.Abs(seconds); {
-	case math.IsNaN(seconds) || size > 8.4e12:
-		return moment{}
-	case size > 8.2e12:
-		return moment{kind: doubtful}
+	const first, last = -8334601228800, 8210266876799
+	if math.IsNaN(seconds) {
+		seconds = 0
 	}
-	whole, fraction := math.Modf(seconds)
-	return moment{kind: instant, at: time.Unix(int64(whole), int64(fraction*1e9)).UTC()}
+	whole, fraction := math.Floor(seconds), math.Mod(seconds, 1)
+	if !(first <= whole && whole <= last) {
+		return moment{}
+	}
+	nano := int64(math.Round(max(fraction, 0) * 1e9))
+	if nano == 1e9 {
+		if int64(whole)%60 == 59 {
+			return moment{kind: doubtful} // room for a leap second
+		}
+		return moment{}
+	}
+	return moment{kind: instant, at: time.Unix(int64(whole), nano).UTC()}
 }
 
 // textMoment reads a date text.

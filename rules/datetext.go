@@ -22,8 +22,8 @@ func calendarMoment(s string) (m moment, ok bool) {
 	if r.done() {
 		return moment{kind: naiveTime, at: time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)}, true
 	}
-	t := r.char('T') || r.char('t')
-	if !t && !r.char(' ') {
+	small := r.char('t') // RFC 3339 has it, local times do not
+	if !small && !r.char('T') && !r.char(' ') {
 		return m, false
 	}
 	hour, hourDigits := r.number(2)
@@ -47,7 +47,7 @@ func calendarMoment(s string) (m moment, ok bool) {
 		}
 	}
 	at := time.Date(year, time.Month(month), day, hour, minute, second, nano, time.UTC)
-	if r.done() {
+	if r.done() && !small {
 		return moment{kind: naiveTime, at: at}, true
 	}
 	offset, ok := r.offset()

@@ -19,7 +19,7 @@ func compileExact(v flagdef.Value, matching int) comparison {
 	}
 	if v.Kind() != flagdef.Array {
 		s, ok := valueOperand(v).string()
-		if !ok {
+		if !ok || !settledCase(s) {
 			return undecidable(FilterValue, string(v))
 		}
 		return varies(&textMatcher{lowerText(s)}, False)
@@ -31,7 +31,7 @@ func compileExact(v flagdef.Value, matching int) comparison {
 	m := newExactMatcher(length)
 	for element := range v.Elements() {
 		s, ok := valueOperand(element).string()
-		if !ok {
+		if !ok || !settledCase(s) {
 			m.open = true
 			continue
 		}
@@ -53,13 +53,25 @@ type textMatcher struct{ text string }
 func (m *textMatcher) match(o operand, _ time.Time) Truth {
 	switch o.kind {
 	case text:
-		return truth(o.text == m.text || lowerEqual(o.text, m.text))
+		switch {
+		case o.text == m.text:
+			return True
+		case isASCII(o.text):
+			return truth(equalASCII(o.text, m.text))
+		case !settledCase(o.text):
+			return Unknown
+		}
+		return truth(lowerEqual(o.text, m.text))
 	case integer, float:
 		var stack [40]byte
-		return truth(string(appendNumber(stack[:0], o)) == m.text)
+		b, ok := appendNumber(stack[:0], o)
+		if !ok {
+			return Unknown
+		}
+		return truth(string(b) == m.text)
 	}
 	s, ok := o.string()
-	if !ok {
+	if !ok || !settledCase(s) {
 		return Unknown
 	}
 	return truth(lowerText(s) == m.text)
@@ -135,18 +147,24 @@ func (m *exactMatcher) has(o operand) (found, ok bool) {
 	var stack [128]byte
 	switch {
 	case o.kind == text:
+		if !settledCase(o.text) {
+			return false, false
+		}
 		return m.find(appendLower(stack[:0], o.text)), true
 	case o.kind == integer || o.kind == float:
-		return m.find(appendNumber(stack[:0], o)), true
+		b, ok := appendNumber(stack[:0], o)
+		return ok && m.find(b), ok
 	}
 	s, ok := o.string()
+	ok = ok && settledCase(s)
 	return ok && m.find(appendLower(stack[:0], s)), ok
 }
 
-// appendNumber prints a number in lower case.
-func appendNumber(b []byte, o operand) []byte {
+// appendNumber prints a number in lower case. ok is false if the text is not
+// settled.
+func appendNumber(b []byte, o operand) (_ []byte, ok bool) {
 	if o.kind == integer {
-		return strconv.AppendInt(b, o.int(), 10)
+		return strconv.AppendInt(b, o.int(), 10), true
 	}
 	return appendFloat(b, o.float())
 }
@@ -154,14 +172,10 @@ func appendNumber(b []byte, o operand) []byte {
 // lowerEqual reports whether the lower case of s is lower.
 func lowerEqual(s, lower string) bool {
 	var stack [128]byte
-	switch {
-	case isASCII(s):
-		return equalASCII(s, lower)
-	case len(s) <= len(stack)/2: // lower case can be longer
+	if len(s) <= len(stack)/2 { // lower case can be longer
 		return string(appendLower(stack[:0], s)) == lower
-	default:
-		return lowerText(s) == lower
 	}
+	return lowerText(s) == lower
 }
 
 // truthyMatcher compares truthiness.

@@ -47,7 +47,10 @@ func (e *evaluation) groupOrPerson(f *flag, a *aggregation) (string, identifierS
 		if ok != True {
 			return "", unknownIdentifier
 		}
-		s, _ := key.string()
+		s, settled := key.string()
+		if !settled {
+			return "", unknownIdentifier // a number like 1e16
+		}
 		return s, knownIdentifier
 	}
 	if f.byDevice {
@@ -79,7 +82,7 @@ func (e *evaluation) groupKey(groupType string) (operand, Truth) {
 	switch o.kind {
 	case text:
 		return o, truth(o.text != "")
-	case integer, unsigned, float:
+	case integer, unsigned, float, rough:
 		return o, True
 	case undefined:
 		return o, Unknown

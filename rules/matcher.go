@@ -83,11 +83,27 @@ func (c *compiler) compileComparison(operator string, value flagdef.Value) compa
 		// A filter without a value never matches, not even a negative one.
 		return constant(False)
 	}
+	if hasRough(value) {
+		return undecidable(FilterValue, string(value))
+	}
 	compiled := known(c, value)
 	if hasReplacement(value) {
 		compiled.matcher = validated{compiled.matcher}
 	}
 	return compiled
+}
+
+// match hands the operand to the matcher. A number that the server may read in
+// two ways has to come out the same in both.
+func (c *comparison) match(o operand, now time.Time) Truth {
+	if o.kind != rough {
+		return c.matcher.match(o, now)
+	}
+	exact, quick := o.readings()
+	if t := c.matcher.match(exact, now); t == c.matcher.match(quick, now) {
+		return t
+	}
+	return Unknown
 }
 
 // hasReplacement reports whether the text of a filter value has U+FFFD in it,
@@ -152,9 +168,9 @@ func init() { // in an init because compilers refer to it through cohorts
 		"semver_gte":      semantic(semverGte),
 		"semver_lt":       semantic(semverLt),
 		"semver_lte":      semantic(semverLte),
-		"semver_tilde":    semantic(semverTilde),
-		"semver_caret":    semantic(semverCaret),
-		"semver_wildcard": semverWildcard,
+		"semver_tilde":    semverRequirement(tildeText),
+		"semver_caret":    semverRequirement(caretText),
+		"semver_wildcard": semverRequirement(wildcardText),
 
 		// Operators of cohort and flag filters are errors on a property.
 		"in":                func(*compiler, flagdef.Value) comparison { return constant(False) },

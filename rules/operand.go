@@ -29,6 +29,7 @@ const (
 	integer
 	unsigned // an integer above the int64 range
 	float
+	rough     // a float that the server may read a little off, see readings; text has it as written
 	composite // array or object
 )
 
@@ -113,7 +114,7 @@ func goFloat(x float64, bits int) operand {
 	case bits == 32:
 		return numberOperand(strconv.FormatFloat(x, 'g', -1, 32))
 	default:
-		return floatOperand(x)
+		return shortestOperand(x)
 	}
 }
 
@@ -130,7 +131,7 @@ func numberOperand(s string) operand {
 	if err != nil || !validNumber(s) {
 		return operand{kind: undefined}
 	}
-	return floatOperand(x)
+	return writtenFloat(s, x)
 }
 
 // validNumber reports whether s is a JSON number; a json.Number may hold
@@ -171,7 +172,8 @@ func (o operand) string() (s string, ok bool) {
 	case integer:
 		return strconv.FormatInt(o.int(), 10), true
 	case float:
-		return string(appendFloat(nil, o.float())), true
+		b, ok := appendFloat(nil, o.float())
+		return string(b), ok
 	case composite:
 		b, ok := appendJSON(nil, flagdef.Value(o.text))
 		return string(b), ok

@@ -129,7 +129,7 @@ func TestPropertyTypes(t *testing.T) {
 		{7, true}, {int8(7), true}, {int16(7), true}, {int32(7), true}, {int64(7), true}, {uint(7), true}, {uint8(7), true},
 		{uint16(7), true}, {uint32(7), true}, {uint64(7), true}, {float32(7), true}, {7.0, true}, {&seven, true},
 		{json.Number("7"), true}, {json.Number("7.0"), false}, {json.Number("junk"), nil}, {json.Number(""), nil}, {json.Number("+7"), nil},
-		{uint64(math.MaxUint64), true}, {float32(1.5), true}, {1.5, true}, {1e21, true},
+		{uint64(math.MaxUint64), true}, {float32(1.5), true}, {1.5, true}, {1e21, nil}, {1e-7, false},
 		{math.NaN(), nil}, {math.Inf(1), nil}, {math.Copysign(0, -1), false},
 		{"PRO", true}, {plan("Pro"), true}, {true, true}, {false, false}, {nil, true}, {(*int)(nil), true},
 		{[]any{1, "A"}, true}, {map[string]any{"a": 1}, true}, {map[string]any{"a": 1, "b": 2}, nil},

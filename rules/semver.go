@@ -15,33 +15,18 @@ type version struct {
 	pre, build string
 }
 
-// versionState says whether a text is a version.
-type versionState uint8
-
-const (
-	validVersion versionState = iota
-	noVersion
-	hugeVersion // a number beyond 64 bits, of which it is not settled what it is
-)
-
 // parseVersion reads a version leniently, as the server does: one leading v is
 // dropped, blanks around it, and leading zeros; missing numbers are zero.
-func parseVersion(s string) (v version, state versionState) {
-	s = strings.TrimSpace(strings.TrimPrefix(s, "v"))
-	core, rest := s, ""
-	if i := strings.IndexAny(s, "-+"); i >= 0 {
-		core, rest = s[:i], s[i:]
-	}
+func parseVersion(s string) (v version, ok bool) {
+	core, rest := splitVersion(trimVersion(s))
 	n := 0
 	for part := range strings.SplitSeq(core, ".") {
 		if n == len(v.core) {
-			return v, noVersion
+			return v, false
 		}
-		number, state := parseComponent(part)
-		if state != validVersion {
-			return v, state
+		if v.core[n], ok = parseComponent(part); !ok {
+			return v, false
 		}
-		v.core[n] = number
 		n++
 	}
 	if strings.HasPrefix(rest, "-") {
@@ -53,27 +38,36 @@ func parseVersion(s string) (v version, state versionState) {
 			rest = ""
 		}
 		if !validIdentifiers(v.pre, false) {
-			return v, noVersion
+			return v, false
 		}
 	}
 	if rest != "" {
 		v.build = rest[1:]
 		if !validIdentifiers(v.build, true) {
-			return v, noVersion
+			return v, false
 		}
 	}
-	return v, validVersion
+	return v, true
 }
 
-func parseComponent(s string) (uint64, versionState) {
+// trimVersion drops one leading v, and then the blanks around it.
+func trimVersion(s string) string { return strings.TrimSpace(strings.TrimPrefix(s, "v")) }
+
+// splitVersion splits a version before its pre-release or build.
+func splitVersion(s string) (core, suffix string) {
+	if i := strings.IndexAny(s, "-+"); i >= 0 {
+		return s[:i], s[i:]
+	}
+	return s, ""
+}
+
+// parseComponent reads one of a version's numbers, which has 64 bits.
+func parseComponent(s string) (n uint64, ok bool) {
 	if !allDigits(s) {
-		return 0, noVersion
+		return 0, false
 	}
 	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return 0, hugeVersion
-	}
-	return n, validVersion
+	return n, err == nil
 }
 
 func allDigits(s string) bool {
@@ -93,14 +87,16 @@ func validIdentifiers(s string, build bool) bool {
 			return false
 		}
 		for i := range len(id) {
-			switch c := id[i]; {
-			case '0' <= c && c <= '9', 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '-':
-			default:
+			if !identifierByte(id[i]) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+func identifierByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-'
 }
 
 // compare orders versions by precedence, and then by build.
@@ -178,43 +174,6 @@ func semverGte(v, w version) bool { return v.compare(w) >= 0 }
 func semverLt(v, w version) bool  { return v.compare(w) < 0 }
 func semverLte(v, w version) bool { return v.compare(w) <= 0 }
 
-// semverTilde allows a later patch.
-func semverTilde(v, w version) bool {
-	if v.core[0] != w.core[0] || v.core[1] != w.core[1] {
-		return false
-	}
-	return semverFrom(v, w)
-}
-
-// semverCaret allows what leaves the left-most number that is not zero.
-func semverCaret(v, w version) bool {
-	for i := range w.core {
-		if v.core[i] != w.core[i] {
-			return false
-		}
-		if w.core[i] != 0 {
-			break
-		}
-	}
-	return semverFrom(v, w)
-}
-
-// semverFrom is v >= w, where a pre-release counts only if w is a pre-release
-// of the same version.
-func semverFrom(v, w version) bool {
-	if !preReleaseAllowed(v, w) {
-		return false
-	}
-	if c := v.compareCore(w); c != 0 {
-		return c > 0
-	}
-	return comparePre(v.pre, w.pre) >= 0
-}
-
-func preReleaseAllowed(v, w version) bool {
-	return v.pre == "" || w.pre != "" && v.core == w.core
-}
-
 type semverMatcher struct {
 	test  semverTest
 	bound version
@@ -226,12 +185,9 @@ func semantic(test semverTest) func(*compiler, flagdef.Value) comparison {
 		if !ok {
 			return constant(False)
 		}
-		bound, state := parseVersion(s)
-		switch state {
-		case noVersion:
+		bound, ok := parseVersion(s)
+		if !ok {
 			return constant(False)
-		case hugeVersion:
-			return undecidable(FilterValue, s)
 		}
 		return varies(&semverMatcher{test, bound}, False)
 	}
@@ -250,16 +206,7 @@ func propertyVersion(o operand) (version, Truth) {
 	if o.kind == undefined {
 		return version{}, Unknown
 	}
-	s, ok := o.string()
-	if !ok {
-		return version{}, False
-	}
-	v, state := parseVersion(s)
-	switch state {
-	case hugeVersion:
-		return v, Unknown
-	case noVersion:
-		return v, False
-	}
-	return v, True
+	s, _ := o.string() // a text that is not settled is that of an object, or of 1e16: no version
+	v, ok := parseVersion(s)
+	return v, truth(ok)
 }

@@ -10,8 +10,10 @@ import (
 )
 
 // appendFloat prints x as the server does: the shortest digits that read back
-// as x, with a decimal point, or with an exponent from 1e16 up and below 1e-5.
-func appendFloat(b []byte, x float64) []byte {
+// as x, with a decimal point, or with an exponent below 1e-5. From 1e16 up the
+// text is not settled: it is 1e16 to servers built before 2026, 1e+16 to later
+// ones.
+func appendFloat(b []byte, x float64) (_ []byte, ok bool) {
 	var stack [32]byte
 	s := strconv.AppendFloat(stack[:0], x, 'e', -1, 64) // d.ddde±dd
 	if s[0] == '-' {
@@ -27,23 +29,23 @@ func appendFloat(b []byte, x float64) []byte {
 	point := exponent + 1 // position of the decimal point in digits
 	switch {
 	case x == 0:
-		return append(b, "0.0"...)
+		return append(b, "0.0"...), true
 	case len(digits) <= point && point <= 16:
 		b = append(b, digits...)
 		for range point - len(digits) {
 			b = append(b, '0')
 		}
-		return append(b, ".0"...)
+		return append(b, ".0"...), true
 	case 0 < point && point <= 16:
 		b = append(b, digits[:point]...)
 		b = append(b, '.')
-		return append(b, digits[point:]...)
+		return append(b, digits[point:]...), true
 	case -5 < point && point <= 0:
 		b = append(b, "0."...)
 		for range -point {
 			b = append(b, '0')
 		}
-		return append(b, digits...)
+		return append(b, digits...), true
 	}
 	b = append(b, digits[0])
 	if len(digits) > 1 {
@@ -51,7 +53,7 @@ func appendFloat(b []byte, x float64) []byte {
 		b = append(b, digits[1:]...)
 	}
 	b = append(b, 'e')
-	return strconv.AppendInt(b, int64(exponent), 10)
+	return strconv.AppendInt(b, int64(exponent), 10), exponent < 0
 }
 
 // appendJSON prints an array or object as the server does: compact, escaping
@@ -180,7 +182,35 @@ func cased(r rune) bool {
 
 func caseIgnorable(r rune) bool {
 	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk) ||
-		strings.ContainsRune("'.:·՟״‘’․‧︓﹒﹕＇．：·", r)
+		strings.ContainsRune("'.:\u00b7\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a", r)
+}
+
+// settledCase reports whether the lower case of s is the same under the
+// Unicode of Go and under the later one that the server may have been built
+// with. Go's does not know some capitals yet, and not of every character
+// whether a sigma before or behind it is final.
+func settledCase(s string) bool {
+	sigma := strings.Contains(s, "Σ")
+	for _, r := range s {
+		if r >= utf8.RuneSelf && (unicode.Is(newCapitals, r) || sigma && (r == 'ʕ' || unicode.Is(unicode.Cn, r))) {
+			return false
+		}
+	}
+	return true
+}
+
+// newCapitals are the letters that have a lower case since Unicode 16 or 17.
+var newCapitals = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x1c89, 0x1c89, 1},
+		{0xa7cb, 0xa7cc, 1},
+		{0xa7ce, 0xa7d4, 2},
+		{0xa7da, 0xa7dc, 2},
+	},
+	R32: []unicode.Range32{
+		{0x10d50, 0x10d65, 1},
+		{0x16ea0, 0x16eb8, 1},
+	},
 }
 
 func lowerByte(c byte) byte {

@@ -82,13 +82,27 @@ func readDate(v any, isFilter bool, s setting) date {
 	return date{}
 }
 
+// epoch keeps the seconds and their fraction apart, as the server does: there is
+// no fraction below zero, and no date where it rounds to a second.
 func epoch(v any) date {
 	f, _ := number(v)
-	if math.IsNaN(f) || math.Abs(f) > 8e12 { // the calendar ends in the year 262143
+	if math.IsNaN(f) {
+		f = 0
+	}
+	if math.Abs(f) > 8.2e12 { // the calendar ends in the years -262143 and 262142
 		return date{}
 	}
-	whole, fraction := math.Modf(f)
-	return date{kind: instant, at: time.Unix(int64(whole), int64(math.Round(fraction*1e9)))}
+	seconds := int64(math.Floor(f))
+	nanos := math.Round((f - math.Trunc(f)) * 1e9)
+	switch {
+	case nanos < 0:
+		nanos = 0
+	case nanos == 1e9 && (seconds%60+60)%60 == 59:
+		return date{kind: unclear}
+	case nanos == 1e9:
+		return date{}
+	}
+	return date{kind: instant, at: time.Unix(seconds, int64(nanos))}
 }
 
 // wallClock is unclear for a day or a time that does not exist.

@@ -46,9 +46,6 @@ func match(f filter, p seen, s setting) truth {
 	if f.value == nil {
 		return no
 	}
-	if op == "semver_wildcard" && mayBeRequirement(f.value) {
-		return maybe
-	}
 	switch p.presence {
 	case present:
 		return matchPresent(op, f.value, p.value, s)

@@ -72,7 +72,7 @@ func compareVersions(op string, filter, property any) truth {
 	if op == "tilde" || op == "caret" || op == "wildcard" {
 		r, ok := requirement(op, filter)
 		p, ok2 := readVersion(property)
-		return truthOf(ok && ok2 && r.matches(p))
+		return truthOf(ok && ok2 && p.satisfies(r))
 	}
 	f, ok := readVersion(filter)
 	p, ok2 := readVersion(property)

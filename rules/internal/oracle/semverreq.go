@@ -1,109 +1,149 @@
 package oracle
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
-// comparator is one requirement of Rust's semver: how many components are
-// given, and how they are read.
+// comparator is one bound of a requirement of Rust's semver: a sign, and a
+// version of which only the first components may be given.
 type comparator struct {
-	kind  string // "tilde", "caret", "wildcard"
+	sign  string // "" is a star: the components that are given have to be the same
 	core  [3]uint64
 	given int
 	pre   string
 }
 
+var (
+	comparatorGrammar = regexp.MustCompile(`^ *(>=|<=|[=><~^]|) *(0|[1-9][0-9]*)(?:\.(0|[1-9][0-9]*|[*xX])(?:\.(0|[1-9][0-9]*|[*xX])(-[^+ ]*)?(\+[^ ]*)?)?)? *$`)
+	starGrammar       = regexp.MustCompile(`^ *[*xX] *$`)
+)
+
 // requirement reads the filter of tilde, caret and wildcard. Tilde and caret
 // are padded to three components first, a wildcard is not.
-func requirement(op string, filter any) (comparator, bool) {
-	if op != "wildcard" {
-		v, ok := readVersion(filter)
-		return comparator{kind: op, core: v.core, given: 3, pre: v.pre}, ok
-	}
+func requirement(op string, filter any) ([]comparator, bool) {
 	s, ok := versionText(filter)
 	if !ok {
+		return nil, false
+	}
+	core, suffix := s, ""
+	if i := strings.IndexAny(s, "-+"); i >= 0 && op != "wildcard" {
+		core, suffix = s[:i], s[i:]
+	}
+	parts := strings.Split(core, ".")
+	for i, part := range parts {
+		if digits.MatchString(part) {
+			parts[i] = strings.TrimLeft(part[:len(part)-1], "0") + part[len(part)-1:]
+		}
+	}
+	for op != "wildcard" && len(parts) < 3 {
+		parts = append(parts, "0")
+	}
+	s = map[string]string{"tilde": "~", "caret": "^"}[op] + strings.Join(parts, ".") + suffix
+	if op == "wildcard" {
+		s = strings.ReplaceAll(s, "*", "x")
+	}
+	if starGrammar.MatchString(s) {
+		return nil, true
+	}
+	var all []comparator
+	for one := range strings.SplitSeq(s, ",") {
+		c, ok := readComparator(one)
+		if !ok {
+			return nil, false
+		}
+		all = append(all, c)
+	}
+	return all, len(all) <= 32
+}
+
+func readComparator(s string) (comparator, bool) {
+	m := comparatorGrammar.FindStringSubmatch(s)
+	if m == nil {
 		return comparator{}, false
 	}
-	if !strings.Contains(s, "*") {
-		return bareRequirement(s)
+	c := comparator{sign: m[1]}
+	if c.sign == "" {
+		c.sign = "^"
 	}
-	c := comparator{kind: "wildcard"}
-	parts := strings.Split(s, ".")
-	if len(parts) > 3 {
-		return c, false
-	}
-	for i, part := range parts {
-		if part == "*" {
+	stars := 0
+	for i, part := range m[2:5] {
+		switch {
+		case part == "":
+			continue
+		case strings.Contains("*xX", part):
+			if stars++; m[1] == "" {
+				c.sign = ""
+			}
 			continue
 		}
 		n, ok := component(part)
-		if !ok || c.given < i {
-			return c, false // a number behind a star
+		if !ok || stars > 0 {
+			return c, false
 		}
 		c.core[i], c.given = n, i+1
 	}
-	return c, true
+	if m[5]+m[6] == "" {
+		return c, true
+	}
+	pre, hasPre := strings.CutPrefix(m[5], "-")
+	build, hasBuild := strings.CutPrefix(m[6], "+")
+	c.pre = pre
+	return c, c.given == 3 && (!hasPre || preGrammar.MatchString(pre)) && (!hasBuild || buildGrammar.MatchString(build))
 }
 
-// mayBeRequirement reports whether a wildcard's text uses what Rust's semver
-// reads beyond what is settled for the server: x for a star, operators, lists.
-func mayBeRequirement(filter any) bool {
-	s, _ := versionText(filter)
-	if strings.ContainsAny(s, "<>=~^, ") {
-		return true
-	}
-	for part := range strings.SplitSeq(s, ".") {
-		if part == "x" || part == "X" {
-			return true
+// satisfies admits a pre-release only beside a comparator with one of the same version.
+func (v version) satisfies(all []comparator) bool {
+	admitted := v.pre == ""
+	for _, c := range all {
+		if !c.matches(v) {
+			return false
 		}
+		admitted = admitted || c.given == 3 && c.pre != "" && c.core == v.core
 	}
-	return false
+	return admitted
 }
 
-// bareRequirement is a text without a star: a caret of what is given.
-func bareRequirement(s string) (comparator, bool) {
-	core, pre, _, ok := splitVersion(s)
-	parts := strings.Split(core, ".")
-	c := comparator{kind: "caret", pre: pre, given: len(parts)}
-	if !ok || len(parts) > 3 {
-		return c, false
-	}
-	for i, part := range parts {
-		if c.core[i], ok = component(part); !ok {
-			return c, false
-		}
-	}
-	return c, true
-}
-
-// matches admits a pre-release only if the requirement has one of the same version.
 func (c comparator) matches(v version) bool {
-	if v.pre != "" && (c.pre == "" || c.core != v.core) {
-		return false
-	}
-	switch c.kind {
-	case "tilde":
-		return v.core[0] == c.core[0] && v.core[1] == c.core[1] && c.reached(v)
-	case "wildcard":
-		for i := range c.given {
-			if v.core[i] != c.core[i] {
-				return false
+	order := 0 // of what is given
+	for i := 0; i < c.given && order == 0; i++ {
+		if v.core[i] != c.core[i] {
+			order = 1
+			if v.core[i] < c.core[i] {
+				order = -1
 			}
 		}
-		return true
 	}
-	// Caret: everything up to the left-most component that is not zero is fixed.
-	for i := range c.given {
+	exact := order == 0 && v.pre == c.pre
+	if c.given == 3 && order == 0 {
+		order = comparePre(v.pre, c.pre)
+	}
+	switch c.sign {
+	case "", "=":
+		return exact
+	case ">":
+		return order > 0
+	case "<":
+		return order < 0
+	case ">=":
+		return order > 0 || exact
+	case "<=":
+		return order < 0 || exact
+	}
+	// Tilde and caret: not below what is given, and some leading components stay.
+	if order < 0 {
+		return false
+	}
+	fixed := min(c.given, 2)
+	if c.sign == "^" {
+		for fixed = 1; fixed < c.given && c.core[fixed-1] == 0; {
+			fixed++
+		}
+	}
+	for i := range fixed {
 		if v.core[i] != c.core[i] {
 			return false
 		}
-		if c.core[i] != 0 {
-			break
-		}
 	}
-	return c.reached(v)
-}
-
-// reached says that v is not below the requirement; build metadata does not count.
-func (c comparator) reached(v version) bool {
-	v.build = ""
-	return v.compare(version{core: c.core, pre: c.pre}) >= 0
+	return true
 }

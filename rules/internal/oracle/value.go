@@ -44,7 +44,8 @@ func compact(v any) (string, bool) {
 	case bool:
 		return strconv.FormatBool(v), true
 	case json.Number:
-		return numberText(v), true
+		s := numberText(v)
+		return s, !strings.Contains(s, "e") || strings.Contains(s, "e-") // 1e16 is 1e+16 to newer servers
 	case string:
 		return quote(v), true
 	case []any:
