@@ -13,13 +13,11 @@ const maxIdentifier = 200
 // hashPrefix is what the identifiers of a flag are hashed behind.
 type hashPrefix struct {
 	text  string
-	block [sha1.BlockSize]byte // begins with text
+	start sha1.Start // of text
 }
 
 func newHashPrefix(text string) hashPrefix {
-	p := hashPrefix{text: text}
-	copy(p.block[:], text)
-	return p
+	return hashPrefix{text, sha1.NewStart(text[:min(len(text), sha1.StartSize)])}
 }
 
 // bucket is PostHog's hash of an identifier: the first 15 hexadecimal digits
@@ -27,21 +25,22 @@ func newHashPrefix(text string) hashPrefix {
 // the server's divisor, 2^60-1, rounds to 2^60 as a float64, and so does the
 // largest dividend. The identifier is made valid and cut as the server does.
 func (p *hashPrefix) bucket(id, salt string) float64 {
-	n := len(p.text) + len(id)
-	if n+len(salt) > sha1.MaxShort || !isASCII(id) {
-		return p.longBucket(id, salt) // perhaps to be cut, perhaps not valid
+	if len(p.text)+len(id)+len(salt) > sha1.MaxShort {
+		return p.longBucket(id, salt) // perhaps to be cut
 	}
-	// A copy of a fixed size is cheaper than one of the prefix.
-	var buffer [sha1.ShortSize]byte
-	*(*[sha1.BlockSize]byte)(buffer[:]) = p.block
-	if len(p.text) > len(p.block) {
-		copy(buffer[:], p.text)
+	var m sha1.Message
+	n := min(len(p.text), sha1.StartSize)
+	m.Begin(&p.start, n)
+	if n < len(p.text) {
+		m.Append(p.text[n:])
 	}
-	copy(buffer[len(p.text):], id)
+	if !m.Append(id) && !utf8.ValidString(id) {
+		return p.longBucket(id, salt) // to be made valid
+	}
 	if salt != "" {
-		copy(buffer[n:], salt)
+		m.Append(salt)
 	}
-	return fraction(sha1.Short(&buffer, n+len(salt)))
+	return fraction(m.Sum())
 }
 
 func (p *hashPrefix) longBucket(id, salt string) float64 {

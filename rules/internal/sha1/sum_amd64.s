@@ -19,9 +19,8 @@
 #define M1   X4
 #define M2   X5
 #define M3   X6
-#define FLIP X7
-#define SAVED_ABCD X8
-#define SAVED_E    X9
+#define SAVED_ABCD X7
+#define SAVED_E    X8
 
 #define STEP(f, e, nexte, m, mnext, mprev, mprev2) \
 	SHA1NEXTE m, e          \
@@ -31,32 +30,33 @@
 	SHA1MSG1  m, mprev      \
 	PXOR      m, mprev2
 
-// The words in memory are big-endian, and the first one belongs on top.
-DATA flip<>+0(SB)/8, $0x08090a0b0c0d0e0f
-DATA flip<>+8(SB)/8, $0x0001020304050607
-GLOBL flip<>(SB), RODATA|NOPTR, $16
+// The state before the first block (FIPS 180-4, 5.3.1), its first word on top.
+DATA initial<>+0(SB)/8, $0x98badcfe10325476
+DATA initial<>+8(SB)/8, $0x67452301efcdab89
+DATA initial<>+16(SB)/8, $0
+DATA initial<>+24(SB)/8, $0xc3d2e1f000000000
+GLOBL initial<>(SB), RODATA|NOPTR, $32
 
-// func compressNI(state *[5]uint32, block *[64]byte)
-TEXT ·compressNI(SB), NOSPLIT, $0-16
-	MOVQ state+0(FP), DI
-	MOVQ block+8(FP), SI
+// The words are loaded as they were stored, eight bytes at a time: the processor
+// waits for what it has to join from two stores.
+#define LOAD(at, m) \
+	MOVQ   (at+8)(SI), m    \
+	PINSRQ $1, at(SI), m
 
-	MOVOU  (DI), ABCD
-	PSHUFD $0x1b, ABCD, ABCD
-	PXOR   E0, E0
-	PINSRD $3, 16(DI), E0
-	MOVO   ABCD, SAVED_ABCD
-	MOVO   E0, SAVED_E
+// func sumNI(words []uint64) uint64
+TEXT ·sumNI(SB), NOSPLIT, $0-32
+	MOVQ  words_base+0(FP), SI
+	MOVQ  words_len+8(FP), CX
+	MOVOU initial<>+0(SB), ABCD
+	MOVOU initial<>+16(SB), E0
 
-	MOVOU  flip<>(SB), FLIP
-	MOVOU  (SI), M0
-	MOVOU  16(SI), M1
-	MOVOU  32(SI), M2
-	MOVOU  48(SI), M3
-	PSHUFB FLIP, M0
-	PSHUFB FLIP, M1
-	PSHUFB FLIP, M2
-	PSHUFB FLIP, M3
+block:
+	MOVO ABCD, SAVED_ABCD
+	MOVO E0, SAVED_E
+	LOAD(0, M0)
+	LOAD(16, M1)
+	LOAD(32, M2)
+	LOAD(48, M3)
 
 	// Steps 0 to 2 have no words to end yet.
 	PADDD     M0, E0
@@ -107,9 +107,13 @@ TEXT ·compressNI(SB), NOSPLIT, $0-16
 
 	SHA1NEXTE SAVED_E, E0
 	PADDD     SAVED_ABCD, ABCD
-	PSHUFD    $0x1b, ABCD, ABCD
-	MOVOU     ABCD, (DI)
-	PEXTRD    $3, E0, 16(DI)
+
+	ADDQ $64, SI
+	SUBQ $8, CX
+	JNZ  block
+
+	PEXTRQ $1, ABCD, AX
+	MOVQ   AX, ret+24(FP)
 	RET
 
 // func detect() bool
@@ -124,9 +128,8 @@ TEXT ·detect(SB), NOSPLIT, $0-1
 	MOVL $1, AX
 	XORL CX, CX
 	CPUID
-	ANDL $0x00080200, CX // SSE4.1 and SSSE3
-	CMPL CX, $0x00080200
-	JNE  done
+	BTL  $19, CX // SSE4.1
+	JCC  done
 
 	MOVL $7, AX
 	XORL CX, CX

@@ -1,15 +1,21 @@
 package sha1
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
-// compressGo takes one block into the state (FIPS 180-4, 6.1.2).
-func compressGo(state *[5]uint32, block *[BlockSize]byte) {
+// sumGo hashes whole blocks of words, to the last of which the padding belongs,
+// and returns the first 64 bits (FIPS 180-4, 6.1.2).
+func sumGo(words []uint64) uint64 {
+	state := [5]uint32{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}
+	for ; len(words) >= blockWords; words = words[blockWords:] {
+		compress(&state, (*[blockWords]uint64)(words))
+	}
+	return uint64(state[0])<<32 | uint64(state[1])
+}
+
+func compress(state *[5]uint32, block *[blockWords]uint64) {
 	var w [16]uint32
-	for i := range w {
-		w[i] = binary.BigEndian.Uint32(block[i*4:])
+	for i, x := range block {
+		w[i*2], w[i*2+1] = uint32(x>>32), uint32(x)
 	}
 	a, b, c, d, e := state[0], state[1], state[2], state[3], state[4]
 	i := 0
