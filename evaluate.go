@@ -129,7 +129,8 @@ func (c *Client) evaluate(ctx context.Context, key string, s *Subject, opts []Ev
 	if defs == nil && c.fixed != nil && c.fixed.Has(key) {
 		defs = c.fixed
 	}
-	local := resolve.Evaluate(defs, key, s)
+	var local rules.Answer
+	resolve.Evaluate(&local, defs, key, s)
 	if local.Status != Decided {
 		a, err := c.undecided(ctx, defs, *s, local, set, read)
 		if out != nil {
@@ -141,10 +142,9 @@ func (c *Client) evaluate(ctx context.Context, key string, s *Subject, opts []Ev
 		c.observer.Evaluated(OutcomeLocal, 1)
 	}
 	if read && !set.silent {
-		e := events.Exposure{
-			DistinctID: s.DistinctID, DeviceID: s.DeviceID, Groups: s.Groups,
-			Key: key, Decided: true, Enabled: local.Enabled, Variant: local.Variant,
-		}
+		var e events.Exposure // a literal would be made aside and copied
+		e.DistinctID, e.DeviceID, e.Groups = s.DistinctID, s.DeviceID, s.Groups
+		e.Key, e.Decided, e.Enabled, e.Variant = key, true, local.Enabled, local.Variant
 		if !c.reporter.Seen(&e) {
 			c.reportLocal(ctx, e, defs, local)
 		}

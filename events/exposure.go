@@ -131,10 +131,13 @@ func (e *Exposure) print() uint64 {
 		h = mix(h, 1)
 	case e.Variant != "":
 		h = mix(h, maphash.String(seed, e.Variant))
-	case e.Enabled:
-		h = mix(h, 2)
 	default:
-		h = mix(h, 3)
+		// Whether a rollout is on is a coin toss, so there is no branch on it.
+		n := uint64(2)
+		if e.Enabled {
+			n = 3
+		}
+		h = mix(h, n)
 	}
 	if e.DeviceID != "" {
 		h = mix(h, maphash.String(seed, e.DeviceID))

@@ -11,17 +11,17 @@ import (
 // subject has no time, the clock is read for a flag that depends on it, and for no
 // other: that costs as much as evaluating, and what is decided without the time
 // holds at any time. The subject must not be used by others meanwhile.
-func Evaluate(set *rules.Set, key string, s *rules.Subject) rules.Answer {
+func Evaluate(a *rules.Answer, set *rules.Set, key string, s *rules.Subject) {
 	if set == nil {
-		return rules.Absent(key)
+		*a = rules.Absent(key)
+		return
 	}
-	a := set.Evaluate(key, s)
-	if s.Now.IsZero() && !settled(&a) {
+	set.EvaluateInto(a, key, s)
+	if s.Now.IsZero() && !settled(a) {
 		s.Now = time.Now()
-		a = set.Evaluate(key, s)
+		set.EvaluateInto(a, key, s)
 		s.Now = time.Time{}
 	}
-	return a
 }
 
 // settled reports whether knowing more can add nothing to an answer.

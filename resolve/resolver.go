@@ -200,7 +200,7 @@ func (r *Resolver) locally(q *Question, keys []string) (answers []Answer, open [
 		answers = make([]Answer, len(keys))
 		for i, key := range keys {
 			a := &answers[i].local
-			*a = Evaluate(q.Set, key, q.Subject)
+			Evaluate(a, q.Set, key, q.Subject)
 			if q.Set == nil || r.open(q, key, a) {
 				open = append(open, i)
 			}

@@ -182,7 +182,8 @@ func TestSubjectIsGivenBack(t *testing.T) {
 	}
 	set := rules.Compile(defs, rules.Options{})
 	s := rules.Subject{DistinctID: "u", PersonProperties: map[string]any{"d": "2000-01-01T00:00:00Z"}}
-	if a := Evaluate(set, "f", &s); a.Status != rules.Decided || a.Enabled || !s.Now.IsZero() {
+	var a rules.Answer
+	if Evaluate(&a, set, "f", &s); a.Status != rules.Decided || a.Enabled || !s.Now.IsZero() {
 		t.Errorf("one flag: %+v, now %v", a, s.Now)
 	}
 	r := New(Config{Remote: &server{}})

@@ -84,10 +84,8 @@ func (e *evaluation) last(f *flag, c *condition, h *rolloutHash, index int32, o 
 	if within(h.get(f, c.aggregation, id), c.percentage) {
 		in = 1
 	}
-	*o = outcomes{
-		mask: maskOf(in * value), only: in * value, any: true,
-		reason: ReasonOutOfRollout + Reason(in), index: index,
-	}
+	o.mask, o.only, o.any = maskOf(in*value), in*value, true
+	o.reason, o.index = ReasonOutOfRollout+Reason(in), index
 	return true
 }
 

@@ -133,21 +133,29 @@ func (s *Set) MinimalFlagCalledEvents() bool { return s.minimalEvents }
 // Evaluate answers for one flag. It allocates nothing for a flag that is
 // decided, unless a property's text has to be made. The subject does not escape.
 func (s *Set) Evaluate(key string, subject *Subject) (a Answer) {
+	s.EvaluateInto(&a, key, subject)
+	return a
+}
+
+// EvaluateInto is [Set.Evaluate] with the answer in a place of the caller's. To hand
+// an answer up by value takes a tenth of the time of finding it.
+func (s *Set) EvaluateInto(a *Answer, key string, subject *Subject) {
 	i, ok := s.byKey[key]
 	if !ok {
-		return Absent(key)
+		*a = Absent(key)
+		return
 	}
+	*a = Answer{}
 	e := evaluation{set: s, subject: subject}
 	f := &s.flags[i]
 	if !f.heavy {
-		e.answer(f, &a)
-		return a
+		e.answer(f, a)
+		return
 	}
 	memory := s.remember()
 	e.memory = memory
-	e.answer(f, &a)
+	e.answer(f, a)
 	s.forget(memory)
-	return a
 }
 
 // EvaluateAll appends an answer for every flag, in the order of the document,
