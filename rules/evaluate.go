@@ -16,7 +16,7 @@ type evaluation struct {
 func (e *evaluation) answer(f *flag, a *Answer) {
 	a.flag = f
 	a.ConditionIndex = -1
-	if e.visible(f) == False {
+	if !f.unrestricted && e.visible(f) == False {
 		return
 	}
 	var o outcomes
@@ -76,19 +76,27 @@ func (e *evaluation) visible(f *flag) Truth {
 // outcomes finds what a flag may evaluate to. Unless the whole set is asked
 // for, it may stop at the second value.
 func (e *evaluation) outcomes(f *flag, whole bool, o *outcomes) {
+	if f.plain && e.set.withheld == nil || !e.beforeConditions(f, whole, o) {
+		e.conditions(f, o, whole)
+	}
+}
+
+// beforeConditions applies what comes before a flag's conditions, and reports
+// whether that is all. A flag that is plain has none of it.
+func (e *evaluation) beforeConditions(f *flag, whole bool, o *outcomes) (done bool) {
 	if w := e.set.withholds(f); w != nil {
 		o.mask, o.many, o.any = anything, true, true
 		e.note(*w)
-		return
+		return true
 	}
 	if f.problem != nil {
 		o.mask, o.many, o.any = anything, true, true
 		e.note(Missing{Kind: Definition, Name: f.problem.Path + ": " + f.problem.What})
-		return
+		return true
 	}
 	if !f.active {
 		o.add(off, ReasonFlagDisabled, noCondition)
-		return
+		return true
 	}
 	if f.broken {
 		// The server looks for missing dependencies first, in all conditions.
@@ -99,18 +107,16 @@ func (e *evaluation) outcomes(f *flag, whole bool, o *outcomes) {
 		o.add(off, ReasonNone, noCondition)
 	}
 	if f.enrollment != "" && e.enrollment(f, o) || o.many && e.enough(whole) {
-		return
+		return true
 	}
-	if f.holdout != nil {
-		held := e.heldOut(f)
-		if held != False {
-			o.add(f.holdout.value, ReasonHoldout, noCondition)
-		}
-		if held == True {
-			return
-		}
+	if f.holdout == nil {
+		return false
 	}
-	e.conditions(f, o, whole)
+	held := e.heldOut(f)
+	if held != False {
+		o.add(f.holdout.value, ReasonHoldout, noCondition)
+	}
+	return held == True
 }
 
 // enough reports whether two values settle it: the flag is inconclusive, and

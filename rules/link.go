@@ -10,6 +10,10 @@ func (c *compiler) link() {
 	c.linkCohorts()
 	c.linkFlags()
 	c.linkQuestions()
+	for i := range c.flags {
+		f := &c.flags[i]
+		f.plain = f.problem == nil && f.active && !f.broken && f.unrestricted && f.enrollment == "" && f.holdout == nil
+	}
 }
 
 // linkQuestions keeps the numbers of those filters that ask what another one

@@ -53,6 +53,7 @@ type flag struct {
 	continuity      bool
 
 	broken bool // it may lack a dependency at the server, which makes it off
+	plain  bool // nothing but its conditions decides it
 	heavy  bool // evaluating it without remembering results could be slow
 
 	enrollment  string // the property that decides early access, "" for none
