@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -172,6 +173,14 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 		}()
 		defer func() { stopFollowing(); <-followed }()
 	}
+	waiting, stopWaiting := context.WithCancel(ctx)
+	var ready sync.WaitGroup
+	ready.Go(func() {
+		if r.WaitUntilReady(waiting) == nil {
+			giveBack()
+		}
+	})
+	defer func() { stopWaiting(); ready.Wait() }()
 	return r.Run(ctx, clients, admin)
 }
 
