@@ -94,7 +94,7 @@ func routeOf(path string) string {
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	route := routeOf(req.URL.Path)
 	began := time.Now()
-	told := telling{ResponseWriter: w, status: http.StatusOK}
+	told := telling{ResponseWriter: w, req: req, status: http.StatusOK}
 	req, span := r.tracing.request(req, route)
 	defer func() { // also where the connection is aborted
 		if span != nil {
@@ -114,6 +114,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // telling remembers the status of an answer, and whose flags it is about.
 type telling struct {
 	http.ResponseWriter
+	req     *http.Request
 	status  int
 	project string // its name; empty: not known
 	why     string // it was passed on, if it asked for flags
@@ -125,6 +126,11 @@ func (w *telling) WriteHeader(status int) {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write writes a part of the answer.
+func (w *telling) Write(p []byte) (int, error) {
+	return writeLarge(w.ResponseWriter, w.req, p)
 }
 
 // Unwrap is for http.ResponseController.

@@ -26,9 +26,13 @@ type patient struct {
 func (p patient) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	control := http.NewResponseController(w)
 	if req.Body != nil && req.Body != http.NoBody {
-		body := &patientBody{ReadCloser: req.Body, control: control, patience: p.patience, begun: time.Now()}
+		body := &patientBody{ReadCloser: req.Body, control: control, patience: p.patience, begun: time.Now(), multiplexed: req.ProtoMajor > 1}
 		defer body.end()
 		req.Body = body
+	}
+	if connOf(req) != nil {
+		p.Handler.ServeHTTP(w, req) // it has patience of its own for what is written
+		return
 	}
 	pw := &patientWriter{ResponseWriter: w, control: control, patience: p.patience}
 	pw.extend()
@@ -43,6 +47,8 @@ type patientBody struct {
 	begun    time.Time
 	read     int64
 	whole    bool
+
+	multiplexed bool // the connection is shared with other requests, as in HTTP/2
 }
 
 // end is for what the handler left: the server reads on before it sends the
@@ -67,7 +73,9 @@ func (b *patientBody) Read(p []byte) (int, error) {
 		// The server goes on reading, to see the client leave: for that there is
 		// no deadline.
 		b.whole = true
-		_ = b.control.SetReadDeadline(time.Time{})
+		if b.multiplexed { // else the server has just taken it away
+			_ = b.control.SetReadDeadline(time.Time{})
+		}
 	}
 	return n, err
 }

@@ -51,7 +51,7 @@ func TestUnreadBodyIsCutOff(t *testing.T) {
 // A client that stops reading is cut off.
 func TestSlowReaderIsCutOff(t *testing.T) {
 	ended := make(chan error, 1)
-	srv := httptest.NewServer(patient{http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	endless := func(w http.ResponseWriter, _ *http.Request) {
 		block := bytes.Repeat([]byte("x"), 1<<20)
 		for {
 			if _, err := w.Write(block); err != nil {
@@ -59,12 +59,15 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 				return
 			}
 		}
-	}), short})
-	t.Cleanup(srv.Close)
-	conn := open(t, srv)
-	_, _ = fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-	if err := <-ended; err == nil {
-		t.Error("all of an endless answer was written")
+	}
+	other := httptest.NewServer(patient{http.HandlerFunc(endless), short})
+	t.Cleanup(other.Close)
+	for name, srv := range map[string]*httptest.Server{"other": other, "own": serveConns(t, endless, short)} {
+		conn := open(t, srv)
+		_, _ = fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		if err := <-ended; err == nil {
+			t.Errorf("%s connection: all of an endless answer was written", name)
+		}
 	}
 }
 
@@ -88,15 +91,14 @@ func TestTricklingSenderIsCutOff(t *testing.T) {
 // A handler that takes long after it has read the body is not taken for a
 // client that is slow.
 func TestSlowHandlerIsNotCutOff(t *testing.T) {
-	srv := httptest.NewServer(patient{http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	srv := serveConns(t, func(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.ReadAll(req.Body)
 		select {
 		case <-req.Context().Done():
 		case <-time.After(3 * short):
 			_, _ = io.WriteString(w, "late")
 		}
-	}), short})
-	t.Cleanup(srv.Close)
+	}, short)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport}

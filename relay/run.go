@@ -45,7 +45,7 @@ func (r *Relay) Listen(ctx context.Context) (clients, admin net.Listener, err er
 func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 	cfg := r.current.Load().cfg
 	servers := []*http.Server{r.server(patient{r, patience})}
-	listeners := []net.Listener{clients}
+	listeners := []net.Listener{conns{clients, patience}}
 	if cfg.TLS.Cert != "" {
 		certificate := certificates{files: cfg.TLS}
 		if _, err := certificate.get(nil); err != nil {
@@ -55,7 +55,7 @@ func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 	}
 	if admin != nil {
 		servers = append(servers, r.server(patient{r.admin, patience}))
-		listeners = append(listeners, admin)
+		listeners = append(listeners, conns{admin, patience})
 	}
 	ended := make(chan error, len(servers))
 	for i, server := range servers {
@@ -101,6 +101,7 @@ func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 func (r *Relay) server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
+		ConnContext:       withConn,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
