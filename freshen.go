@@ -28,7 +28,7 @@ type freshness struct {
 //
 // As long as they are young enough it returns nil at once. Otherwise it looks as
 // [Client.ReloadFeatureFlags] does, which costs a client that only reads its
-// store two small reads, and waits for that until ctx ends. An error says that the definitions may
+// store one small read, and waits for that until ctx ends. An error says that the definitions may
 // be older; evaluations go on from them, and for 5 s nobody looks again. Concurrent
 // calls share a look. A client without definitions of its own to keep has nothing
 // to look for.

@@ -56,6 +56,8 @@ type core struct {
 	top       Position      // the greatest position ever seen stored
 	nextLook  time.Time
 	asked     time.Time // when the last operation of the control lane was sent
+	asks      uint64    // how many were
+	viewOf    uint64    // to which of them the view is the answer
 	hinted    bool      // the record may have changed since
 	bidAt     time.Time // zero: not a candidate now
 	freeSince time.Time // zero: the lease was held when last seen
@@ -150,6 +152,8 @@ func (c *core) step(now time.Time) (tasks []task, wake time.Time) {
 			t.lane, t.sent = lane, now
 			if lane == laneControl {
 				c.asked, c.hinted = now, false
+				c.asks++
+				t.number = c.asks
 			}
 			c.busy[lane] = true
 			tasks = append(tasks, t)

@@ -98,13 +98,15 @@ func (c *core) heedReload(now time.Time) {
 
 // askedToReload takes a reload that was asked of this process. A follower's has been
 // put to the leader already.
-func (c *core) askedToReload(now time.Time) {
+func (c *core) askedToReload(now time.Time, q *reloading) {
+	q.behind = c.asks
 	switch {
 	case c.ten != nil:
 		c.ten.nextPoll = earliest(c.ten.nextPoll, latest(now, c.ten.lastSent.Add(reloadGap)))
 	case c.offline.lastLeader:
 		c.offline.next = earliest(c.offline.next, now)
 	default:
+		c.hinted = true // to look again if a look is under way
 		c.nextLook = earliest(c.nextLook, now)
 	}
 }

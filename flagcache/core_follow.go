@@ -14,6 +14,7 @@ func (c *core) absorb(now time.Time, r result) {
 	c.storeErrs, c.storeErr = 0, nil
 	c.setClock(now, rec.Now)
 	c.view, c.viewAt, c.viewed = rec, now, true
+	c.viewOf = max(c.viewOf, r.task.number)
 	for _, e := range [...]uint64{rec.Lease.Epoch, rec.Head.Epoch} {
 		if e <= MaxEpoch {
 			c.seen = max(c.seen, e)

@@ -108,18 +108,17 @@ func (c *core) role() Role {
 	return RoleFollower
 }
 
-// answers reports whether a reload asked for at asked, which is stored by the
-// store's clock, has been served.
-func (c *core) answers(asked, stored time.Time) bool {
+// answers reports whether a reload has been served.
+func (c *core) answers(q *reloading) bool {
 	if c.incoming != nil || c.busy[laneApply] || c.want || c.awaitsPin() {
 		return false
 	}
 	switch {
 	case c.readOnly:
-		return c.viewAt.After(asked)
-	case !c.settled.Before(asked):
+		return c.viewOf > q.behind // the answer to an earlier look may be from before
+	case !c.settled.Before(q.asked):
 		return true
 	}
-	e := c.doc.entry
+	e, stored := c.doc.entry, q.record.Reload
 	return !stored.IsZero() && e != nil && e.Epoch != 0 && !e.CheckedAt.Before(stored)
 }

@@ -38,6 +38,7 @@ type task struct {
 	lane    int
 	kind    taskKind
 	sent    time.Time // when the core asked for it
+	number  uint64    // of those of the control lane
 	bid     Bid       // acquire
 	claim   Claim     // renew, save, confirm, fail
 	entry   *Entry    // save, confirm, apply; the base of a fetch, nil if it is unconditional

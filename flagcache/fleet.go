@@ -182,6 +182,7 @@ func (f *Fleet) Reload(ctx context.Context) error {
 // reloading is somebody who waits for a poll.
 type reloading struct {
 	asked  time.Time     // by this process's clock
+	behind uint64        // the operations that had been sent when Run heard of it
 	record Record        // of when the store was told; zero if it was not
 	done   chan struct{} // closed by Run once it is served, or is not going to be
 	err    error         // why not; set before done is closed

@@ -48,7 +48,7 @@ func (r *runner) run(ctx context.Context) error {
 			r.core.hint()
 		case q := <-r.reloads:
 			r.waiting = append(r.waiting, q)
-			r.core.askedToReload(time.Now())
+			r.core.askedToReload(time.Now(), q)
 		case <-ctx.Done():
 		}
 	}
@@ -60,7 +60,7 @@ func (r *runner) run(ctx context.Context) error {
 func (r *runner) satisfy(now time.Time) {
 	kept := r.waiting[:0]
 	for _, q := range r.waiting {
-		if !r.core.answers(q.asked, q.record.Reload) {
+		if !r.core.answers(q) {
 			if q.err = r.core.denies(now, q); q.err == nil {
 				kept = append(kept, q)
 				continue

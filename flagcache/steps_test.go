@@ -280,3 +280,36 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		t.Error("run without upstream was accepted")
 	}
 }
+
+// TestReaderReloadsAfterTheCall: the answer to a look that was sent before a
+// reader was asked to reload does not serve that reload.
+func TestReaderReloadsAfterTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := fleettest.NewUpstream(1)
+		server := fleettest.NewServer()
+		leader := join(t, server.Link(), up, flagcache.Options{Name: "leader"})
+		link := server.Link()
+		reader := join(t, link, up, flagcache.Options{ReadOnly: true})
+		settle(2 * time.Second)
+		link.After(func(context.Context, string) error { time.Sleep(time.Second); return nil })
+		before := make(chan error, 1)
+		go func() { before <- reader.Coordinator.Reload(t.Context()) }()
+		synctest.Wait() // what was stored is on its way
+		link.After(nil)
+		up.Publish(fleettest.Doc(2))
+		if err := leader.Coordinator.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := reader.Coordinator.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantBody(t, []*fleettest.Node{reader}, 2)
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("the reload took %v", took)
+		}
+		if err := <-before; err != nil {
+			t.Error(err)
+		}
+	})
+}
