@@ -6,4 +6,4 @@ cd "$(dirname "$0")"
 npm ci --no-audit --no-fund
 [ -x venv/bin/python ] || python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
-go test . -interop -count 1 -v -timeout 5m
+go test . -interop -count 1 -v -timeout 8m

@@ -43,7 +43,7 @@ type status struct {
 	Store struct{ Tenures, Refused, Loads, Applied, Hints int }
 }
 
-var web = &http.Client{Timeout: 3 * time.Second}
+var web = &http.Client{Timeout: time.Minute}
 
 // start starts a process and waits for its address.
 func start(t *testing.T, name string, env []string, args ...string) *process {

@@ -2,7 +2,7 @@
 import { launch } from "puppeteer-core";
 
 const { chromium, page: url, task } = JSON.parse(process.argv[2]);
-const browser = await launch({ executablePath: chromium, pipe: true, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+const browser = await launch({ executablePath: chromium, pipe: true, timeout: 60_000, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
 try {
   const page = await browser.newPage();
   page.on("pageerror", (error) => console.error(String(error)));

@@ -4,7 +4,7 @@ import { PostHog } from "posthog-node";
 const { host, token, secretKey, questions } = JSON.parse(process.argv[2]);
 const client = new PostHog(token, { host, secretKey });
 client.on("error", () => {});
-if (!(await client.waitForLocalEvaluationReady(20_000))) throw new Error("no definitions");
+if (!(await client.waitForLocalEvaluationReady(60_000))) throw new Error("no definitions");
 const answers = [];
 for (const { flag, distinctId, personProperties } of questions) {
   const value = await client.getFeatureFlag(flag, distinctId, { personProperties, onlyEvaluateLocally: true, sendFeatureFlagEvents: false });

@@ -16,7 +16,7 @@ const clients = Array.from({ length: task.clients ?? 1 }, () => new PostHog(task
 
 const outcome = { ready: [], answers: [] };
 if (task.secretKey) {
-  for (const client of clients) outcome.ready.push(await client.waitForLocalEvaluationReady(20_000));
+  for (const client of clients) outcome.ready.push(await client.waitForLocalEvaluationReady(60_000));
 }
 const deadline = Date.now() + (task.hold ?? 0);
 while (Date.now() < deadline) await new Promise((next) => setTimeout(next, 50));
