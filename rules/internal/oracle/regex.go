@@ -61,6 +61,17 @@ func (p *pattern) search(subject string, fancy bool) truth {
 	return p.backtrack(subject, 1_000_000)
 }
 
+// SearchPattern searches a text by backtracking alone. It is not known what is
+// found if dialects differ in the pattern, or if the search takes too long.
+func SearchPattern(pattern, subject string) (found, known bool) {
+	p, v := parsePattern(pattern)
+	if v != linear && v != backtracking {
+		return false, false
+	}
+	result := p.backtrack(subject, fancyLimit)
+	return result == yes, result != maybe
+}
+
 func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }

@@ -88,6 +88,9 @@ var posixGrammar = regexp.MustCompile(`^\[:([a-z]+):\]`)
 func (ps *parser) brackets() (*node, error) {
 	n := ps.node(class)
 	n.negated = ps.take("^")
+	if strings.HasPrefix(ps.rest, "]-") {
+		return nil, errUndecided
+	}
 	for first := true; ; first = false {
 		if ps.rest == "" {
 			return nil, errBroken
@@ -196,6 +199,21 @@ func (n *node) length() (int, bool) {
 		total += l
 	}
 	return total, true
+}
+
+// mayBeEmpty says whether a node can match no character.
+func (n *node) mayBeEmpty() bool {
+	switch n.kind {
+	case literal, class, dot:
+		return false
+	case assertion, look, reference:
+		return true
+	case alternation:
+		return slices.ContainsFunc(n.subs, (*node).mayBeEmpty)
+	case repetition:
+		return n.min == 0 || n.subs[0].mayBeEmpty()
+	}
+	return !slices.ContainsFunc(n.subs, func(sub *node) bool { return !sub.mayBeEmpty() })
 }
 
 // weight estimates the size of the compiled program, repetitions written out.

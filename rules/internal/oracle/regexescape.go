@@ -81,10 +81,11 @@ func (ps *parser) escape() (*node, error) {
 			n.group = ps.names[m[2]]
 		}
 		digit := ps.rest != "" && '0' <= ps.rest[0] && ps.rest[0] <= '9' && m[1] != ""
-		if digit || n.group == 0 || n.group > ps.p.groups || ps.open[n.group] || ps.fold ||
-			m[1] != "" && len(ps.names) > 0 {
+		if digit || n.group == 0 || n.group > ps.p.groups || ps.open[n.group] || ps.fold {
 			return nil, errUndecided
 		}
+		ps.refs = append(ps.refs, n.group)
+		ps.numbered = ps.numbered || m[1] != ""
 		ps.fancy = true
 		return n, nil
 	}

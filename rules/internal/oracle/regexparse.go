@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"strconv"
@@ -59,22 +60,36 @@ type parser struct {
 	p     *pattern
 	names map[string]int
 	open  map[int]bool // groups that are not closed yet
-	fancy bool
+	loops map[int]bool // groups in repetitions
+	refs  []int        // groups that are referred to
+
+	numbered bool // a reference by number
+	hollow   bool // an endless repetition of what may match nothing
+	depth    int
+	fancy    bool
 
 	fold, dotAll, multi bool
 }
 
 func parsePattern(s string) (*pattern, verdict) {
-	ps := &parser{rest: s, p: &pattern{}, names: map[string]int{}, open: map[int]bool{}}
+	ps := &parser{rest: s, p: &pattern{}, names: map[string]int{}, open: map[int]bool{}, loops: map[int]bool{}}
 	root, err := ps.alternatives()
 	if err == nil && ps.rest != "" {
 		err = errBroken // a parenthesis that closes nothing
+	}
+	if ps.numbered && len(ps.names) > 0 || ps.hollow && ps.fancy {
+		err = cmp.Or(err, errUndecided) // versions of the server's engine differ
+	}
+	for _, group := range ps.refs {
+		if ps.loops[group] {
+			err = cmp.Or(err, errUndecided) // what an empty turn leaves in it depends on the version
+		}
 	}
 	if err == nil && root.weight() > 50_000 {
 		err = errUndecided // the server bounds the size of a program
 	}
 	switch {
-	case errors.Is(err, errBroken):
+	case errors.Is(err, errBroken) && !strings.Contains(s, "{0"): // what is repeated zero times may be left out unread
 		return nil, broken
 	case err != nil:
 		return nil, undecided
@@ -106,7 +121,11 @@ func (ps *parser) node(k nodeKind) *node {
 // alternatives reads up to a closing parenthesis or the end. Flags set inside end there.
 func (ps *parser) alternatives() (*node, error) {
 	fold, dotAll, multi := ps.fold, ps.dotAll, ps.multi
-	defer func() { ps.fold, ps.dotAll, ps.multi = fold, dotAll, multi }()
+	ps.depth++
+	defer func() {
+		ps.depth--
+		ps.fold, ps.dotAll, ps.multi = fold, dotAll, multi
+	}()
 	alt := ps.node(alternation)
 	for {
 		seq := ps.node(sequence)
@@ -133,6 +152,7 @@ func (ps *parser) repeated() (*node, error) {
 	if strings.ContainsRune("*+?", rune(ps.rest[0])) {
 		return nil, errBroken // nothing to repeat
 	}
+	groups := ps.p.groups
 	n, err := ps.atom()
 	if err != nil {
 		return nil, err
@@ -144,10 +164,16 @@ func (ps *parser) repeated() (*node, error) {
 		}
 		return n, nil
 	}
-	if n == nil || n.kind == assertion || n.kind == look {
+	if n == nil {
+		return nil, errUndecided
+	}
+	if length, fixed := n.length(); fixed && length == 0 {
 		return nil, errUndecided
 	}
 	ps.take(m[0])
+	for group := groups + 1; group <= ps.p.groups; group++ {
+		ps.loops[group] = true
+	}
 	rep := ps.node(repetition)
 	rep.subs = []*node{n}
 	switch {
@@ -170,6 +196,7 @@ func (ps *parser) repeated() (*node, error) {
 			return nil, errBroken
 		}
 	}
+	ps.hollow = ps.hollow || rep.max < 0 && n.mayBeEmpty()
 	switch {
 	case ps.take("?"):
 		rep.lazy = true
@@ -215,6 +242,8 @@ func (ps *parser) parenthesis() (*node, error) {
 	n := ps.node(bare)
 	fold, dotAll, multi := ps.fold, ps.dotAll, ps.multi
 	switch {
+	case strings.HasPrefix(ps.rest, "*"):
+		return nil, errUndecided // a verb
 	case !strings.HasPrefix(ps.rest, "?"):
 		n.kind = capture
 	case ps.take("?="):
@@ -241,8 +270,8 @@ func (ps *parser) parenthesis() (*node, error) {
 		ps.setFlags(m[1], true)
 		ps.setFlags(m[2], false)
 		if m[3] == ")" {
-			if m[1]+m[2] == "" {
-				return nil, errUndecided
+			if m[1]+m[2] == "" || ps.depth > 1 {
+				return nil, errUndecided // where they end, if inside a group, depends on the version
 			}
 			return nil, nil
 		}

@@ -170,8 +170,8 @@ func (m *matcher) sequence(subs []*node, i int, then func(int) bool) bool {
 func (m *matcher) repeat(n *node, done, i int, then func(int) bool) bool {
 	more := func() bool {
 		return (n.max < 0 || done < n.max) && m.match(n.subs[0], i, func(end int) bool {
-			if end == i && done >= n.min {
-				return false // an empty round gains nothing
+			if end == i && done >= n.min && n.max < 0 {
+				return then(end) // an empty round is the last of an endless repetition
 			}
 			return m.repeat(n, done+1, end, then)
 		})

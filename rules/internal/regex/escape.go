@@ -40,31 +40,6 @@ func (p *parser) escape() *node {
 	return p.literal(p.characterEscape())
 }
 
-func (p *parser) numberedReference() *node {
-	start := p.pos
-	for p.more() && '0' <= p.peek() && p.peek() <= '9' {
-		p.pos++
-	}
-	n, err := strconv.Atoi(p.s[start:p.pos])
-	if err != nil || n > 99 {
-		panic(Unjudged)
-	}
-	p.refs = max(p.refs, n)
-	return &node{op: opBackReference, group: n, fold: p.flags.fold}
-}
-
-func (p *parser) namedReference() *node {
-	if !p.accept("<") {
-		panic(Unjudged)
-	}
-	name, rest, ok := strings.Cut(p.s[p.pos:], ">")
-	if !ok || p.names[name] == 0 {
-		panic(Unjudged)
-	}
-	p.pos = len(p.s) - len(rest)
-	return &node{op: opBackReference, group: p.names[name], fold: p.flags.fold}
-}
-
 // classEscape adds \d, \s, \w, \p{…} or a complement of them to a class.
 func (p *parser) classEscape(c *class) bool {
 	switch letter := p.peek(); letter {
@@ -161,6 +136,9 @@ func (p *parser) hex() rune {
 // class reads a class after its opening bracket.
 func (p *parser) class() *class {
 	c := &class{negated: p.accept("^")}
+	if strings.HasPrefix(p.s[p.pos:], "]-") {
+		panic(Unjudged) // a range in most dialects, but not to the server
+	}
 	for first := true; ; first = false {
 		if !p.more() {
 			panic(Broken)

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// The server gives up on a match after maxBacktracks. It may count fewer than
-// this machine does, so what is found within the limit here is found there
-// too. maxSteps bounds the work between two of them.
+// The server gives up on a match after maxBacktracks. It counts what this
+// machine counts, or less where parts of a pattern need no backtracking, so
+// what is found within the limit here is found there too. maxSteps bounds the work between two of them.
 const (
 	maxBacktracks = 10_000
 	maxSteps      = 50 * maxBacktracks
@@ -22,15 +22,16 @@ func (p *program) search(s string) Result {
 		for i := range m.saved {
 			m.saved[i] = -1
 		}
-		switch {
-		case m.run(0, start) >= 0:
+		if m.run(0, start) >= 0 {
 			return Match
+		}
+		m.count() // the server, too, comes back for the next place to begin at
+		switch {
 		case m.exhausted:
 			return Undecided
 		case start >= len(s):
 			return NoMatch
 		}
-		m.backtracks++ // the server, too, comes back for the next place to begin at
 		_, n := utf8.DecodeRuneInString(s[start:])
 		start += n
 	}
@@ -114,6 +115,12 @@ func (m *machine) run(pc, pos int) int {
 		case codeLook:
 			ok = m.look(i, pc, pos)
 			pc = i.y
+		case codeBehind:
+			pos, ok = m.behind(i.x, pos)
+			pc++
+		case codeReturn:
+			pos = m.turns[i.x]
+			pc++
 		case codeReference:
 			pos, ok = m.reference(i, pos)
 			pc++
@@ -124,6 +131,13 @@ func (m *machine) run(pc, pos int) int {
 		if pc, pos, ok = m.back(base); !ok {
 			return -1
 		}
+	}
+}
+
+// count counts what the server would count as a way back, or may.
+func (m *machine) count() {
+	if m.backtracks++; m.backtracks > maxBacktracks {
+		m.exhausted = true
 	}
 }
 
@@ -138,9 +152,7 @@ func (m *machine) back(base int) (pc, pos int, ok bool) {
 		case undoTurn:
 			m.turns[top.register] = top.pos
 		default:
-			if m.backtracks++; m.backtracks > maxBacktracks {
-				m.exhausted = true
-			}
+			m.count()
 			return top.pc, top.pos, true
 		}
 	}
@@ -159,20 +171,29 @@ func (m *machine) dropChoices(base int) {
 }
 
 func (m *machine) look(i *instruction, pc, pos int) bool {
-	for range i.x {
+	base := len(m.stack)
+	pos, found := m.behind(i.x, pos)
+	found = found && m.run(pc+1, pos) >= 0
+	if i.negative {
+		if found {
+			m.back(base) // what a negative look saved is not seen outside of it
+		} else {
+			m.count()
+		}
+	}
+	return found != i.negative && !m.exhausted
+}
+
+// behind goes some characters back, if there are so many.
+func (m *machine) behind(chars, pos int) (int, bool) {
+	for range chars {
 		if pos == 0 {
-			return i.negative
+			return 0, false
 		}
 		_, n := utf8.DecodeLastRuneInString(m.s[:pos])
 		pos -= n
 	}
-	base := len(m.stack)
-	found := m.run(pc+1, pos) >= 0
-	if i.negative && found {
-		// What a negative look saved is not seen outside of it.
-		m.back(base)
-	}
-	return found != i.negative && !m.exhausted
+	return pos, true
 }
 
 // single matches one character or an assertion.

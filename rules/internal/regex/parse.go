@@ -16,8 +16,9 @@ type parser struct {
 	flags  flags
 	groups int
 	names  map[string]int
+	open   map[int]bool // groups that are not closed yet
 	depth  int
-	refs   int // the highest group that is referred to
+	refs   references
 }
 
 type flags struct{ fold, multiline, dotAll, swapGreed bool }
@@ -28,11 +29,14 @@ const (
 )
 
 func parse(pattern string) (tree *node, groups int, verdict Verdict) {
-	p := &parser{s: pattern, names: map[string]int{}}
+	p := &parser{s: pattern, names: map[string]int{}, open: map[int]bool{}}
 	defer func() {
 		switch stop := recover().(type) {
 		case nil:
 		case Verdict:
+			if stop == Broken && strings.Contains(pattern, "{0") {
+				stop = Unjudged // newer servers do not look at what is repeated zero times
+			}
 			tree, verdict = nil, stop
 		default:
 			panic(stop)
@@ -42,9 +46,7 @@ func parse(pattern string) (tree *node, groups int, verdict Verdict) {
 	if p.pos < len(p.s) {
 		panic(Broken) // a parenthesis that nothing opened
 	}
-	if p.refs > p.groups {
-		panic(Unjudged)
-	}
+	p.judge(tree)
 	return tree, p.groups, Usable
 }
 
@@ -127,6 +129,9 @@ func (p *parser) repetition(atom *node) *node {
 	n := &node{op: opRepeat, subs: []*node{atom}, min: lo, max: hi}
 	switch {
 	case p.accept("+"):
+		if p.flags.swapGreed {
+			panic(Unjudged) // possessive, but of as few as possible
+		}
 		n = &node{op: opAtomic, subs: []*node{n}}
 	case p.accept("?"):
 		n.lazy = !p.flags.swapGreed
@@ -233,6 +238,8 @@ func (p *parser) literal(r rune) *node {
 func (p *parser) group() *node {
 	p.pos++
 	switch {
+	case p.peek() == '*': // a verb such as (*FAIL), to newer servers
+		panic(Unjudged)
 	case !p.accept("?"):
 		return p.capture("")
 	case p.accept(":"):
@@ -267,7 +274,9 @@ func (p *parser) capture(name string) *node {
 	if name != "" {
 		p.names[name] = n.group
 	}
+	p.open[n.group] = true
 	n.subs = []*node{p.closed(p.alternation())}
+	delete(p.open, n.group)
 	return n
 }
 
@@ -325,6 +334,9 @@ func (p *parser) flagGroup() *node {
 				panic(Unjudged)
 			}
 			if c == ')' {
+				if p.depth > 1 {
+					panic(Unjudged) // to some servers they hold beyond the end of the group
+				}
 				return nil
 			}
 			body := p.closed(p.alternation())

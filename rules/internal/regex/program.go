@@ -6,7 +6,7 @@ package regex
 type program struct {
 	code   []instruction
 	groups int
-	loops  int // registers that hold where a turn of a loop began
+	loops  int // registers that hold where a turn of a loop, or a look, began
 }
 
 type instruction struct {
@@ -23,9 +23,11 @@ const (
 	codeSplit                   // try x, then y
 	codeJump                    // go to x
 	codeSave                    // record the position in slot x
-	codeTurn                    // record the position in loop register x
-	codeProgress                // go on at y if the turn of loop x took nothing
+	codeTurn                    // record the position in register x
+	codeProgress                // go on at y if the turn that register x tells of took nothing
 	codeLook                    // look ahead, or x characters behind, with the code up to y
+	codeBehind                  // go x characters back
+	codeReturn                  // go back to the position in register x
 	codeAtomic                  // match the code up to y without a way back into it
 	codeReference               // match what group x captured
 	codeMatch
@@ -79,11 +81,8 @@ func (a *assembler) emit(n *node) {
 		a.add(instruction{code: codeSave, x: 2*n.group + 1})
 	case opAtomic:
 		a.enclosed(instruction{code: codeAtomic}, n.subs[0])
-	case opLookAhead:
-		a.enclosed(instruction{code: codeLook, negative: n.negative}, n.subs[0])
-	case opLookBehind:
-		width, _ := n.subs[0].width()
-		a.enclosed(instruction{code: codeLook, x: width, negative: n.negative}, n.subs[0])
+	case opLookAhead, opLookBehind:
+		a.look(n)
 	case opBackReference:
 		a.add(instruction{code: codeReference, x: n.group, node: n})
 	default:
@@ -97,6 +96,25 @@ func (a *assembler) enclosed(i instruction, body *node) {
 	a.emit(body)
 	a.add(instruction{code: codeMatch})
 	a.code[at].y = len(a.code)
+}
+
+// look emits a look-around. The server comes back into a positive one that
+// needed its backtracking engine, which leads to nothing but counts.
+func (a *assembler) look(n *node) {
+	width := 0
+	if n.op == opLookBehind {
+		width, _ = n.subs[0].width()
+	}
+	if n.negative || !traitsOf(n.subs[0]).fancy {
+		a.enclosed(instruction{code: codeLook, x: width, negative: n.negative}, n.subs[0])
+		return
+	}
+	register := a.loops
+	a.loops++
+	a.add(instruction{code: codeTurn, x: register})
+	a.add(instruction{code: codeBehind, x: width})
+	a.emit(n.subs[0])
+	a.add(instruction{code: codeReturn, x: register})
 }
 
 func (a *assembler) alternate(n *node) {

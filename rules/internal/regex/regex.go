@@ -69,6 +69,11 @@ func (p *Pattern) String() string { return p.text }
 // maxPattern bounds the length of a pattern that is looked at.
 const maxPattern = 8 << 10
 
+// shortSubject bounds the subjects that need no engine to be refused by a
+// pattern that backtracks: in a long one the server may reach its limit while
+// it tries an anchored pattern at every place.
+const shortSubject = 1000
+
 // Search looks for the pattern anywhere in s.
 func (p *Pattern) Search(s string) Result {
 	e := p.engine.Load()
@@ -84,7 +89,7 @@ func (p *Pattern) Search(s string) Result {
 		}
 		return NoMatch
 	}
-	if e.begins != nil && e.begins.refuses(s) {
+	if e.begins != nil && (e.linear != nil || len(s) <= shortSubject) && e.begins.refuses(s) {
 		return NoMatch
 	}
 	if e.linear != nil && (!e.ascii || isASCII(s)) {

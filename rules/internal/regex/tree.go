@@ -48,7 +48,7 @@ func traitsOf(n *node) traits {
 	case opAtomic, opLookAhead, opLookBehind, opBackReference:
 		t.fancy = true
 	case opWordBoundary, opNotWordBoundary:
-		t.unicode = true
+		t.fancy = true // they are no reason to backtrack, but the server does, under its limit
 	case opClass:
 		t.unicode = len(n.class.perl) > 0
 	}
@@ -84,7 +84,7 @@ func (n *node) width() (chars int, fixed bool) {
 		return first, ok
 	case opRepeat:
 		w, ok := n.subs[0].width()
-		return w * n.min, ok && (n.min == n.max || w == 0)
+		return w * n.min, ok && n.min == n.max
 	case opBackReference:
 		return 0, false
 	default:
