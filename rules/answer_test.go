@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -302,6 +303,27 @@ func TestPlace(t *testing.T) {
 	}{{"off", 0, 0}, {"on", 1, 1}, {"gone", -1, 0}} {
 		if flag, value := set.Evaluate(tt.key, &rules.Subject{DistinctID: "ada"}).Place(); flag != tt.flag || value != tt.value {
 			t.Errorf("%s: place %d, %d; want %d, %d", tt.key, flag, value, tt.flag, tt.value)
+		}
+	}
+}
+
+// TestServerOnlyCohorts holds that properties decide nothing about a cohort
+// with a criterion of another kind: the server looks its members up.
+func TestServerOnlyCohorts(t *testing.T) {
+	const behaviour = `{"type":"behavioral","key":"$pageview","value":"performed_event"}`
+	const matches, fails = `{"type":"person","key":"p","value":"x"}`, `{"type":"person","key":"p","value":"y"}`
+	for _, cohort := range []string{
+		`{"type":"OR","values":[` + behaviour + `,` + matches + `]}`,
+		`{"type":"AND","values":[` + behaviour + `,` + fails + `]}`,
+		`{"type":"OR","values":[{"type":"AND","values":[` + matches + `]},{"type":"OR","values":[` + behaviour + `]}]}`,
+		`{"type":"OR","values":[{"type":"later"},` + matches + `]}`,
+	} {
+		set := compile(t, []byte(`{"flags":[{"id":1,"key":"f","active":true,"filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":1}]}]}}],
+			"cohorts":{"1":`+cohort+`}}`), oracle.Options{})
+		got := set.Evaluate("f", &rules.Subject{PersonProperties: map[string]any{"p": "x"}, CompletePerson: true})
+		want := []rules.Missing{{Kind: rules.CohortMember, Name: "1"}}
+		if !reflect.DeepEqual(got.Missing, want) {
+			t.Errorf("%s: got %v, missing %v", cohort, got.Value(), got.Missing)
 		}
 	}
 }
