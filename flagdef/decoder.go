@@ -1,7 +1,7 @@
 package flagdef
 
 import (
-	"fmt"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -9,7 +9,7 @@ import (
 )
 
 // errTooDeep is the reason a value deeper than MaxDepth is not looked at.
-var errTooDeep = fmt.Errorf("nested deeper than %d levels", MaxDepth)
+var errTooDeep = errors.New("nested deeper than " + strconv.Itoa(MaxDepth) + " levels")
 
 // decoder reads the typed parts of a document. It knows where it is, so that
 // a problem can be reported with its path, and it keeps the first problem of
@@ -141,7 +141,7 @@ func (d *decoder) integer(name string) (n int64, ok bool) {
 	}
 	n, err := strconv.ParseInt(string(v), 10, 64)
 	if err != nil {
-		d.failAt(name, fmt.Sprintf("want an integer, found %s", excerpt(v)))
+		d.failAt(name, "want an integer, found "+excerpt(v))
 		return 0, false
 	}
 	return n, true
@@ -159,7 +159,7 @@ func (d *decoder) number(name string) (x float64, ok bool) {
 	}
 	x, err := strconv.ParseFloat(string(v), 64)
 	if err != nil {
-		d.failAt(name, fmt.Sprintf("%s is not a number that can be represented", excerpt(v)))
+		d.failAt(name, excerpt(v)+" is not a number that can be represented")
 		return 0, false
 	}
 	return x, true
@@ -188,7 +188,7 @@ func (d *decoder) pathString() string {
 	for i, s := range d.path {
 		switch {
 		case s.name == "":
-			fmt.Fprintf(&b, "[%d]", s.index)
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
 		case i > 0:
 			b.WriteString("." + s.name)
 		default:
@@ -198,7 +198,7 @@ func (d *decoder) pathString() string {
 	return b.String()
 }
 
-func wanted(want, found Kind) string { return fmt.Sprintf("want %s, found %s", want, found) }
+func wanted(want, found Kind) string { return "want " + want.String() + ", found " + found.String() }
 
 // excerpt is a value as an error message may show it.
 func excerpt(v Value) string {

@@ -2,7 +2,7 @@ package flagdef
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 
 	"github.com/hogflags/hogflags/internal/jsonscan"
 )
@@ -57,7 +57,7 @@ func (p *Problem) Error() string {
 	if p.Flag == "" {
 		return p.Path + ": " + p.What
 	}
-	return fmt.Sprintf("flag %q: %s: %s", p.Flag, p.Path, p.What)
+	return "flag " + strconv.Quote(p.Flag) + ": " + p.Path + ": " + p.What
 }
 
 // Parse reads a definitions document. The result shares body's memory.
@@ -70,7 +70,7 @@ func (p *Problem) Error() string {
 // over MaxBytes.
 func Parse(body []byte) (*Definitions, error) {
 	if len(body) > MaxBytes {
-		return nil, fmt.Errorf("parse definitions: %d bytes are over the limit of %d", len(body), MaxBytes)
+		return nil, &parseError{errors.New(strconv.Itoa(len(body)) + " bytes are over the limit of " + strconv.Itoa(MaxBytes))}
 	}
 	d := decoder{
 		Cursor: jsonscan.New(body),
@@ -79,13 +79,20 @@ func Parse(body []byte) (*Definitions, error) {
 	}
 	defs, err := d.definitions(len(body))
 	if syntax := d.End(); syntax != nil {
-		return nil, fmt.Errorf("parse definitions: %w", syntax)
+		return nil, &parseError{syntax}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("parse definitions: %w", err)
+		return nil, &parseError{err}
 	}
 	return defs, nil
 }
+
+// parseError is why Parse failed. There is no fmt in this package: it would be a
+// sixteenth of the build for the edge.
+type parseError struct{ cause error }
+
+func (e *parseError) Error() string { return "parse definitions: " + e.cause.Error() }
+func (e *parseError) Unwrap() error { return e.cause }
 
 // errNoFlags makes a document unusable: an empty answer in place of the
 // definitions must never be taken for a project without flags.
@@ -94,7 +101,7 @@ var errNoFlags = errors.New(`the document has no "flags"`)
 func (d *decoder) definitions(bytes int) (*Definitions, error) {
 	if k := kindOf(d.Peek()); k != Object {
 		d.skip()
-		return nil, fmt.Errorf("want an object with a list of flags, found %s", k)
+		return nil, errors.New("want an object with a list of flags, found " + k.String())
 	}
 	defs := &Definitions{PropertyMatchingVersion: 1, Flags: make([]Flag, 0, bytes/1024)}
 	var groupTypes, minimal, matching Value // camelCase, which yields to the server's spelling
@@ -104,7 +111,7 @@ func (d *decoder) definitions(bytes int) (*Definitions, error) {
 		if name == "flags" {
 			if k := kindOf(d.Peek()); k != Array {
 				d.skip()
-				wrong = fmt.Errorf("flags: want an array, found %s", k)
+				wrong = errors.New("flags: want an array, found " + k.String())
 				continue
 			}
 			wrong = nil

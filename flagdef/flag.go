@@ -1,8 +1,8 @@
 package flagdef
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Flag is one feature flag as the document defines it.
@@ -303,7 +303,7 @@ func (d *decoder) multivariate() (variants []Variant) {
 		d.in("variants", func() {
 			d.each(func(int) { variants = append(variants, d.variant()) })
 			if len(variants) > MaxVariants {
-				d.fail(fmt.Sprintf("%d variants are more than %d", len(variants), MaxVariants))
+				d.fail(strconv.Itoa(len(variants)) + " variants are more than " + strconv.Itoa(MaxVariants))
 			}
 		})
 	}

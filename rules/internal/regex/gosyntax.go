@@ -1,8 +1,8 @@
 package regex
 
 import (
-	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -45,11 +45,11 @@ func writeGo(b *strings.Builder, n *node) {
 		b.WriteByte(')')
 		switch {
 		case n.max < 0:
-			fmt.Fprintf(b, "{%d,}", n.min)
+			b.WriteString("{" + strconv.Itoa(n.min) + ",}")
 		case n.max == n.min:
-			fmt.Fprintf(b, "{%d}", n.min)
+			b.WriteString("{" + strconv.Itoa(n.min) + "}")
 		default:
-			fmt.Fprintf(b, "{%d,%d}", n.min, n.max)
+			b.WriteString("{" + strconv.Itoa(n.min) + "," + strconv.Itoa(n.max) + "}")
 		}
 	case opCapture: // whether there is a match does not depend on what is captured
 		b.WriteString("(?:")
@@ -91,17 +91,19 @@ func writeGoClass(b *strings.Builder, c *class, fold bool) {
 		}
 	}
 	for _, r := range ranges {
-		fmt.Fprintf(b, `\x{%x}-\x{%x}`, r.lo, r.hi)
+		b.WriteString(hex(r.lo) + "-" + hex(r.hi))
 	}
 	for _, t := range c.tables {
-		letter := 'p'
+		letter := "p"
 		if t.negated {
-			letter = 'P'
+			letter = "P"
 		}
-		fmt.Fprintf(b, `\%c{%s}`, letter, t.name)
+		b.WriteString(`\` + letter + "{" + t.name + "}")
 	}
 	b.WriteByte(']')
 	if fold {
 		b.WriteByte(')')
 	}
 }
+
+func hex(r rune) string { return `\x{` + strconv.FormatInt(int64(r), 16) + "}" }
