@@ -30,8 +30,11 @@ func (b bounded) run(ctx context.Context, timeout time.Duration, f func(context.
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		defer func() { <-b.hung }()
-		done <- caught(ctx, f)
+		err := func() error {
+			defer func() { <-b.hung }()
+			return caught(ctx, f)
+		}()
+		done <- err // whoever gets it may call again
 	}()
 	select {
 	case err := <-done:
