@@ -46,23 +46,8 @@ var (
 
 // contextOf is the context of a body of OFREP, nil if there is none.
 func contextOf(body []byte) (v any, err error) {
-	c := jsonscan.New(body)
-	if c.Peek() == '{' {
-		var context []byte
-		for c.Open(); !c.Close(); {
-			name := c.Name()
-			v, _ := c.Value()
-			if strings.EqualFold(jsonscan.Unquote(name), "context") {
-				context = v
-			}
-		}
-		if c.Whole() {
-			if context == nil {
-				return nil, nil
-			}
-			err := decodeField(context, &v)
-			return v, err
-		}
+	if v, ok := jsonscan.DecodeMember(body, isContext); ok {
+		return v, nil
 	}
 	var wire struct {
 		Context any `json:"context"`
@@ -77,3 +62,5 @@ func contextOf(body []byte) (v any, err error) {
 	}
 	return wire.Context, nil
 }
+
+func isContext(name string) bool { return strings.EqualFold(name, "context") }

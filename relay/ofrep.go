@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"net/http"
 	"net/url"
@@ -147,7 +146,10 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 // ofrepCall finds who asks: by a relay key, by the project's token, or, where
 // definitions are open to all, by nothing.
 func (s *registry) ofrepCall(req *http.Request) (c caller, ok bool) {
-	presented := cmp.Or(bearer(req.Header.Get("Authorization")), strings.TrimSpace(req.Header.Get("X-Api-Key")))
+	presented := bearer(req.Header.Get("Authorization"))
+	if presented == "" {
+		presented = strings.TrimSpace(req.Header.Get("X-Api-Key"))
+	}
 	if presented == "" {
 		if c.project = s.byName[hostname(req)]; c.project == nil && len(s.projects) == 1 {
 			c.project = s.projects[0]

@@ -14,6 +14,24 @@ func Decode(data []byte) (v any, ok bool) {
 	return v, b.Whole()
 }
 
+// DecodeMember is Decode for one member of the object that data is, the last whose
+// name is the one that is looked for; nothing else is built. v is nil without one.
+func DecodeMember(data []byte, named func(name string) bool) (v any, ok bool) {
+	b := builder{Cursor: New(data), text: string(data), valid: utf8.Valid(data)}
+	if b.Peek() != '{' {
+		return nil, false
+	}
+	for b.Open(); !b.Close(); {
+		begin := b.pos
+		if named(b.part(begin, b.Name())) {
+			v = b.value()
+		} else {
+			b.Value()
+		}
+	}
+	return v, b.Whole()
+}
+
 // builder builds values whose texts are parts of one.
 type builder struct {
 	Cursor
