@@ -327,3 +327,23 @@ func TestServerOnlyCohorts(t *testing.T) {
 		}
 	}
 }
+
+// TestDependencyOnNumber holds that a dependency that is named by digits may be
+// one on a flag that is gone, whose number happens to be another flag's key.
+func TestDependencyOnNumber(t *testing.T) {
+	const on = `{"id":1,"key":"7","active":true,"filters":{"groups":[{}]}}`
+	for _, test := range []struct {
+		wants string
+		want  any
+	}{
+		{"true", nil},
+		{"false", false}, // off either way
+	} {
+		dependent := `{"id":2,"key":"f","active":true,"filters":{"groups":[{"properties":[{"key":"7","type":"flag",
+			"operator":"flag_evaluates_to","value":` + test.wants + `,"dependency_chain":["7"]}]}]}}`
+		got := compile(t, document([]string{on, dependent}), oracle.Options{}).Evaluate("f", &rules.Subject{})
+		if got.Value() != test.want {
+			t.Errorf("wants %s: got %v, want %v", test.wants, got.Value(), test.want)
+		}
+	}
+}

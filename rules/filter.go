@@ -197,8 +197,10 @@ func (c *compiler) compileDependency(f *filter, def *flagdef.Filter) {
 		f.index = target
 	}
 	// An empty chain is how the server marks a target that is missing or part
-	// of a cycle. No chain at all is no statement.
-	f.broken = f.index == noTarget || def.Chain != nil && len(def.Chain) == 0
+	// of a cycle. No chain at all is no statement. A key of digits can be the
+	// number of a flag that is gone instead of a key: the server knows flags by
+	// number, and writes those into the definitions that it finds no key for.
+	f.broken = f.index == noTarget || def.Chain != nil && len(def.Chain) == 0 || allDigits(def.Key)
 	switch kind := def.Value.Kind(); {
 	case def.Operator != "flag_evaluates_to", kind != flagdef.Bool && kind != flagdef.String:
 		f.settle(constant(False))
