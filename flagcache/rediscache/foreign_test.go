@@ -310,7 +310,8 @@ func TestForeignDocumentIsHashedRarely(t *testing.T) {
 		return rec.Head
 	}
 	last := flagcache.Head{}
-	for version := range 100 {
+	// Longer than it takes until a document is known without a hash.
+	for version, began := 0, time.Now(); version < 100 || time.Since(began) < 500*time.Millisecond; version++ {
 		python.store(foreignDoc(10 + version%90))
 		if head := look(); !head.After(last.Position) {
 			t.Fatalf("version %d was missed: %+v after %+v", version, head, last)

@@ -82,6 +82,7 @@ local function foreign(size)
   local known = settled
   if not known then
     digest = redis.sha1hex(redis.call('GET', value))
+    if digest ~= v[5] then since = now / 1000 end -- another one, though it expires almost when the last one did
     settled = same and now / 1000 - since >= 200
   end
   if digest ~= v[5] then epoch, seq = 1, seq + 1 end
