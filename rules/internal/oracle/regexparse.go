@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // nodeKind is what a node of a pattern does.
@@ -72,6 +73,9 @@ type parser struct {
 }
 
 func parsePattern(s string) (*pattern, verdict) {
+	if !utf8.ValidString(s) {
+		return nil, undecided
+	}
 	ps := &parser{rest: s, p: &pattern{}, names: map[string]int{}, open: map[int]bool{}, loops: map[int]bool{}}
 	root, err := ps.alternatives()
 	if err == nil && ps.rest != "" {
