@@ -1,7 +1,7 @@
 package rules_test
 
 import (
-	"reflect"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -307,27 +307,6 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// TestServerOnlyCohorts holds that properties decide nothing about a cohort
-// with a criterion of another kind: the server looks its members up.
-func TestServerOnlyCohorts(t *testing.T) {
-	const behaviour = `{"type":"behavioral","key":"$pageview","value":"performed_event"}`
-	const matches, fails = `{"type":"person","key":"p","value":"x"}`, `{"type":"person","key":"p","value":"y"}`
-	for _, cohort := range []string{
-		`{"type":"OR","values":[` + behaviour + `,` + matches + `]}`,
-		`{"type":"AND","values":[` + behaviour + `,` + fails + `]}`,
-		`{"type":"OR","values":[{"type":"AND","values":[` + matches + `]},{"type":"OR","values":[` + behaviour + `]}]}`,
-		`{"type":"OR","values":[{"type":"later"},` + matches + `]}`,
-	} {
-		set := compile(t, []byte(`{"flags":[{"id":1,"key":"f","active":true,"filters":{"groups":[{"properties":[{"key":"id","type":"cohort","value":1}]}]}}],
-			"cohorts":{"1":`+cohort+`}}`), oracle.Options{})
-		got := set.Evaluate("f", &rules.Subject{PersonProperties: map[string]any{"p": "x"}, CompletePerson: true})
-		want := []rules.Missing{{Kind: rules.CohortMember, Name: "1"}}
-		if !reflect.DeepEqual(got.Missing, want) {
-			t.Errorf("%s: got %v, missing %v", cohort, got.Value(), got.Missing)
-		}
-	}
-}
-
 // TestDependencyOnNumber holds that a dependency that is named by digits may be
 // one on a flag that is gone, whose number happens to be another flag's key.
 func TestDependencyOnNumber(t *testing.T) {
@@ -344,6 +323,35 @@ func TestDependencyOnNumber(t *testing.T) {
 		got := compile(t, document([]string{on, dependent}), oracle.Options{}).Evaluate("f", &rules.Subject{})
 		if got.Value() != test.want {
 			t.Errorf("wants %s: got %v, want %v", test.wants, got.Value(), test.want)
+		}
+	}
+}
+
+// TestLargeNumberAsText holds that a number which servers write in two ways
+// decides what does not depend on the way.
+func TestLargeNumberAsText(t *testing.T) {
+	for _, test := range []struct {
+		operator string
+		property any
+		want     any
+	}{
+		{"exact", "pro", false},
+		{"is_not", "pro", true},
+		{"exact", json.Number("1e21"), true},
+		{"exact", json.Number("1000000000000000000000"), true},
+		{"exact", "1e21", nil},
+		{"is_not", "1e+21", nil},
+		{"not_ends_with", "e21", true},
+		{"icontains", "a1E+21", nil},
+		{"icontains", "21", false},
+		{"regex", "none", false},
+		{"gt", json.Number("2e21"), true},
+	} {
+		filter := `{"key":"p","type":"person","operator":"` + test.operator + `","value":1e21}`
+		set := compile(t, document([]string{flagOn("f", filter)}), oracle.Options{})
+		got := set.Evaluate("f", &rules.Subject{PersonProperties: map[string]any{"p": test.property}})
+		if got.Value() != test.want {
+			t.Errorf("%s 1e21, property %v: got %v, want %v", test.operator, test.property, got.Value(), test.want)
 		}
 	}
 }

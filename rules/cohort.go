@@ -44,26 +44,8 @@ func (c *compiler) compileCohorts() {
 	}
 	c.cohorts = make([]cohort, len(ids))
 	for i, id := range ids {
-		root := c.compileGroup(&c.defs.Cohorts[id].Root)
-		c.cohorts[i] = cohort{id: id, root: *root.orServerOnly(id), cycle: noTarget}
+		c.cohorts[i] = cohort{id: id, root: *c.compileGroup(&c.defs.Cohorts[id].Root), cycle: noTarget}
 	}
-}
-
-// orServerOnly is the group, or what stands for it in a cohort with a criterion
-// of another kind, such as behaviour. Who is in such a cohort the server looks
-// up in a table that it keeps beforehand, so that properties decide nothing.
-func (g *group) orServerOnly(id string) *group {
-	var other *filter
-	g.visit(func(f *filter) {
-		if f.kind == otherFilter {
-			other = f
-		}
-	})
-	if other == nil {
-		return g
-	}
-	other.settle(undecidable(CohortMember, id))
-	return &group{members: []member{{filter: *other}}, effort: 1}
 }
 
 func (c *compiler) compileGroup(def *flagdef.Group) *group {

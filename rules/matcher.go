@@ -87,6 +87,10 @@ func (c *compiler) compileComparison(operator string, value flagdef.Value) compa
 		return undecidable(FilterValue, string(value))
 	}
 	compiled := known(c, value)
+	if older, newer, ok := spellings(valueOperand(value)); ok && comparesTexts[operator] {
+		compiled = known(c, older)
+		compiled.matcher = spelled{compiled.matcher, known(c, newer).matcher}
+	}
 	if hasReplacement(value) {
 		compiled.matcher = validated{compiled.matcher}
 	}

@@ -61,31 +61,10 @@ func (e filters) cohort(f filter, path []string) truth {
 		return e.undecided("cohort value", f.value)
 	}
 	definition, defined := e.cohorts[id]
-	if !defined || slices.Contains(path, id) || serverOnly(object(definition)) {
+	if !defined || slices.Contains(path, id) {
 		return e.member(id).negatedIf(f.operator == "not_in")
 	}
 	return e.cohortGroup(object(definition), append(path, id)).negatedIf(f.operator == "not_in")
-}
-
-// serverOnly reports whether a definition has a criterion that is none of a
-// property, a cohort or a flag. The server does not evaluate such a cohort: it
-// looks up who is in it.
-func serverOnly(group map[string]any) bool {
-	for _, raw := range list(group["values"]) {
-		entry := object(raw)
-		if _, nested := entry["values"]; nested {
-			if entry["negation"] == true || serverOnly(entry) {
-				return true
-			}
-			continue
-		}
-		switch entry["type"] {
-		case "person", "cohort", "group", "flag", "person_metadata":
-		default:
-			return true
-		}
-	}
-	return false
 }
 
 // cohortGroup is a group of a cohort's definition: all of it, or any of it.

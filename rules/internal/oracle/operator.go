@@ -57,6 +57,10 @@ func match(f filter, p seen, s setting) truth {
 
 // matchPresent is the outcome for a property that has a value, null included.
 func matchPresent(op string, filter, property any, s setting) truth {
+	if older, newer, differ := spellings(filter); differ && comparesTexts(op) {
+		olderProperty, newerProperty, _ := spellings(property)
+		return agreed(matchPresent(op, older, olderProperty, s), matchPresent(op, newer, newerProperty, s))
+	}
 	switch op {
 	case "exact":
 		return equal(filter, property, s.explicit)
@@ -76,6 +80,11 @@ func matchPresent(op string, filter, property any, s setting) truth {
 		return compareDates(op, filter, property, s)
 	}
 	return compareVersions(strings.TrimPrefix(op, "semver_"), filter, property)
+}
+
+func comparesTexts(op string) bool {
+	bare := strings.TrimPrefix(op, "not_")
+	return op == "exact" || op == "is_not" || bare == "regex" || strings.HasPrefix(bare, "icontains") || strings.HasSuffix(bare, "s_with")
 }
 
 // matchAbsent is the outcome for a property that is known to be missing.

@@ -37,6 +37,20 @@ func text(v any) (s string, settled bool) {
 	return compact(v)
 }
 
+// spellings are the texts of a number to older and to newer servers if they
+// differ, else the value itself.
+func spellings(v any) (older, newer any, differ bool) {
+	number, ok := v.(json.Number)
+	if !ok {
+		return v, v, false
+	}
+	s, settled := compact(number)
+	if settled {
+		return v, v, false
+	}
+	return s, strings.Replace(s, "e", "e+", 1), true
+}
+
 func compact(v any) (string, bool) {
 	switch v := v.(type) {
 	case nil:
