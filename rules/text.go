@@ -190,6 +190,9 @@ func caseIgnorable(r rune) bool {
 // with. Go's does not know some capitals yet, and not of every character
 // whether a sigma before or behind it is final.
 func settledCase(s string) bool {
+	if isASCII(s) {
+		return true
+	}
 	sigma := strings.Contains(s, "Σ")
 	for _, r := range s {
 		if r >= utf8.RuneSelf && (unicode.Is(newCapitals, r) || sigma && (r == 'ʕ' || unicode.Is(unicode.Cn, r))) {
