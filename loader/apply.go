@@ -51,7 +51,7 @@ func (k *keeper) apply(doc document) (*Change, error) {
 		close(k.ready)
 	}
 	k.logRecovery(before)
-	k.log.Info("definitions changed", "source", doc.source, "revision", revision.Short(), "flags", set.Len(), "changed", len(change.Keys))
+	k.log.Info("definitions changed", "source", doc.source.String(), "revision", revision.Short(), "flags", set.Len(), "changed", len(change.Keys))
 	if lostMost(lost, had) {
 		k.log.Warn("definitions lost most of their flags", "revision", revision.Short(), "lost", lost, "had", had)
 	}
