@@ -154,9 +154,12 @@ test("100,000 evaluations and 200 reloads take no more memory", () => {
     }
   };
   evaluations(0, 5000);
+  // The collector may need a few pages more at times. Eight bytes kept of each
+  // evaluation would be twelve, and of a reload there is more to keep.
+  const few = 8 << 16;
   const settled = evaluator.memoryBytes;
   evaluations(5000, 105000);
-  assert.equal(evaluator.memoryBytes, settled, "of evaluations");
+  assert.ok(evaluator.memoryBytes - settled <= few, `of evaluations: ${settled} bytes before, ${evaluator.memoryBytes} after`);
   const reload = () => {
     const old = flags;
     flags = evaluator.load(definitions);
@@ -166,6 +169,6 @@ test("100,000 evaluations and 200 reloads take no more memory", () => {
   for (let i = 0; i < 20; i++) reload();
   const reloaded = evaluator.memoryBytes;
   for (let i = 0; i < 180; i++) reload();
-  assert.equal(evaluator.memoryBytes, reloaded, "of reloads");
+  assert.ok(evaluator.memoryBytes - reloaded <= few, `of reloads: ${reloaded} bytes before, ${evaluator.memoryBytes} after`);
   assert.ok(reloaded < 32 << 20, `${reloaded} bytes`);
 });
