@@ -118,6 +118,12 @@ func (m *dateMatcher) withoutZone(property moment, now time.Time) Truth {
 	local := property.local() && m.bound.local()
 	a1, a2 := property.reach(now, local)
 	b1, b2 := m.bound.reach(now, local)
+	if property.kind == relative && m.bound.kind == relative {
+		// Both start from now. The zone's offset then may differ between them, which
+		// moves one against the other, once.
+		a1, a2 = property.instants(now)
+		b1, b2 = m.bound.reach(now, false)
+	}
 	switch {
 	case a2.Before(b1):
 		return truth(m.relation == dateBefore)
