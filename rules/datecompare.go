@@ -114,15 +114,17 @@ const (
 // withoutZone compares where the project's zone is not known: the outcome
 // counts only if it is the same in every zone.
 func (m *dateMatcher) withoutZone(property moment, now time.Time) Truth {
-	// Two local times are compared as local times, for the zone moves both.
-	local := property.local() && m.bound.local()
-	a1, a2 := property.reach(now, local)
-	b1, b2 := m.bound.reach(now, local)
+	var a1, a2, b1, b2 time.Time
 	if property.kind == relative && m.bound.kind == relative {
 		// Both start from now. The zone's offset then may differ between them, which
 		// moves one against the other, once.
 		a1, a2 = property.instants(now)
 		b1, b2 = m.bound.reach(now, false)
+	} else {
+		// Two local times are compared as local times, for the zone moves both.
+		local := property.local() && m.bound.local()
+		a1, a2 = property.reach(now, local)
+		b1, b2 = m.bound.reach(now, local)
 	}
 	switch {
 	case a2.Before(b1):

@@ -104,10 +104,7 @@ func (c *comparison) match(o operand, now time.Time) Truth {
 		return c.matcher.match(o, now)
 	}
 	exact, quick := o.readings()
-	if t := c.matcher.match(exact, now); t == c.matcher.match(quick, now) {
-		return t
-	}
-	return Unknown
+	return agreed(c.matcher.match(exact, now), c.matcher.match(quick, now))
 }
 
 // hasReplacement reports whether the text of a filter value has U+FFFD in it,

@@ -37,8 +37,5 @@ func (m spelled) match(o operand, now time.Time) Truth {
 	if older, newer, ok := spellings(o); ok {
 		toOlder, toNewer = valueOperand(older), valueOperand(newer)
 	}
-	if t := m.older.match(toOlder, now); t == m.newer.match(toNewer, now) {
-		return t
-	}
-	return Unknown
+	return agreed(m.older.match(toOlder, now), m.newer.match(toNewer, now))
 }

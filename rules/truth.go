@@ -34,3 +34,11 @@ func (t Truth) not() Truth {
 		return Unknown
 	}
 }
+
+// agreed is what two readings of the same come to: Unknown if they differ.
+func agreed(a, b Truth) Truth {
+	if a == b {
+		return a
+	}
+	return Unknown
+}

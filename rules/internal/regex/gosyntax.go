@@ -63,10 +63,6 @@ func writeGo(b *strings.Builder, n *node) {
 		b.WriteString(`(?m:^)`)
 	case opLineEnd:
 		b.WriteString(`(?m:$)`)
-	case opWordBoundary:
-		b.WriteString(`\b`)
-	case opNotWordBoundary:
-		b.WriteString(`\B`)
 	}
 }
 

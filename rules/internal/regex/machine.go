@@ -9,7 +9,8 @@ import (
 
 // The server gives up on a match after maxBacktracks. It counts what this
 // machine counts, or less where parts of a pattern need no backtracking, so
-// what is found within the limit here is found there too. maxSteps bounds the work between two of them.
+// what is found within the limit here is found there too. maxSteps bounds the
+// work between two of them.
 const (
 	maxBacktracks = 10_000
 	maxSteps      = 50 * maxBacktracks

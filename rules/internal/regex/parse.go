@@ -11,14 +11,13 @@ import (
 // makes the pattern Broken or Unjudged, by panicking with that Verdict, which
 // parse recovers.
 type parser struct {
-	s      string
-	pos    int
-	flags  flags
-	groups int
-	names  map[string]int
-	open   map[int]bool // groups that are not closed yet
-	depth  int
-	refs   references
+	s     string
+	pos   int
+	flags flags
+	ended []bool // of each group, whether its parenthesis has closed
+	names map[string]int
+	depth int
+	refs  references
 }
 
 type flags struct{ fold, multiline, dotAll, swapGreed bool }
@@ -29,7 +28,7 @@ const (
 )
 
 func parse(pattern string) (tree *node, groups int, verdict Verdict) {
-	p := &parser{s: pattern, names: map[string]int{}, open: map[int]bool{}}
+	p := &parser{s: pattern, names: map[string]int{}}
 	defer func() {
 		switch stop := recover().(type) {
 		case nil:
@@ -47,7 +46,7 @@ func parse(pattern string) (tree *node, groups int, verdict Verdict) {
 		panic(Broken) // a parenthesis that nothing opened
 	}
 	p.judge(tree)
-	return tree, p.groups, Usable
+	return tree, len(p.ended), Usable
 }
 
 func (p *parser) more() bool { return p.pos < len(p.s) }
@@ -269,14 +268,13 @@ func (p *parser) closed(n *node) *node {
 }
 
 func (p *parser) capture(name string) *node {
-	p.groups++
-	n := &node{op: opCapture, group: p.groups}
+	p.ended = append(p.ended, false)
+	n := &node{op: opCapture, group: len(p.ended)}
 	if name != "" {
 		p.names[name] = n.group
 	}
-	p.open[n.group] = true
 	n.subs = []*node{p.closed(p.alternation())}
-	delete(p.open, n.group)
+	p.ended[n.group-1] = true
 	return n
 }
 

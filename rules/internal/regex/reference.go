@@ -39,7 +39,7 @@ func (p *parser) namedReference() *node {
 // reference refers to a group that has ended: a group that refers to itself,
 // or to a later one, means different things to different servers.
 func (p *parser) reference(group int) *node {
-	if group == 0 || group > p.groups || p.open[group] {
+	if group == 0 || group > len(p.ended) || !p.ended[group-1] {
 		panic(Unjudged)
 	}
 	if p.refs.groups == nil {
