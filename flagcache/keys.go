@@ -73,11 +73,21 @@ func parseKey(text, prefix string, size int) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("it does not begin with %s", prefix)
 	}
-	key, err := base64.RawURLEncoding.Strict().DecodeString(rest)
-	if err != nil || len(key) != size {
+	key, ok := decodeExactly(rest, size)
+	if !ok {
 		return nil, errors.New("it is damaged or cut off")
 	}
 	return key, nil
+}
+
+// decodeExactly reads size bytes from the one text that stands for them. The
+// length is compared first because base64 steps over line breaks.
+func decodeExactly(text string, size int) ([]byte, bool) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(size) {
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return b, err == nil && len(b) == size
 }
 
 // Reveal is the key as text, one line, to be written where nobody else reads.

@@ -75,8 +75,8 @@ func verify(keys []VerifyKey, b statement, signature string) error {
 		return errors.New("not signed")
 	}
 	id := SignedBy(signature)
-	sig, err := base64.RawURLEncoding.DecodeString(signature[strings.LastIndexByte(signature, ':')+1:])
-	if id == "" || err != nil || len(sig) != ed25519.SignatureSize {
+	sig, ok := decodeExactly(signature[strings.LastIndexByte(signature, ':')+1:], ed25519.SignatureSize)
+	if id == "" || !ok {
 		return errors.New("its signature is malformed")
 	}
 	known := false
