@@ -181,4 +181,3 @@ func (b versionBound) from(v version) bool {
 		return comparePre(v.pre, b.bound.pre) >= 0
 	}
 }
-
