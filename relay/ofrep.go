@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"crypto/sha256"
 	"net/http"
 	"net/url"
 	"strings"
@@ -67,7 +66,7 @@ func (r *Relay) ofrepEvaluate(w http.ResponseWriter, req *http.Request, s *regis
 	switch {
 	case !ok:
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		writeJSON(w, http.StatusUnauthorized, ofrepError{Details: "want a relay key or the project's token, as Authorization: Bearer or X-API-Key"})
+		writeJSON(w, http.StatusUnauthorized, ofrepError{Details: "want a relay key or the project's token, as Authorization: Bearer or X-API-Key; a key of several projects goes to one of their hostnames"})
 		return
 	case c.keyed && !r.limits.allowKey(&c.key):
 		ofrepLimited(w)
@@ -150,23 +149,11 @@ func (s *registry) ofrepCall(req *http.Request) (c caller, ok bool) {
 	if presented == "" {
 		presented = strings.TrimSpace(req.Header.Get("X-Api-Key"))
 	}
-	if presented == "" {
-		if c.project = s.byName[hostname(req)]; c.project == nil && len(s.projects) == 1 {
-			c.project = s.projects[0]
-		}
-		c.keyed = false
-		return c, c.project != nil && c.project.open()
+	if p := s.byToken[presented]; p != nil {
+		return caller{project: p}, true
 	}
-	if c.project = s.byToken[presented]; c.project != nil {
-		return c, true
-	}
-	c.key = sha256.Sum256([]byte(presented))
-	for _, p := range s.projects {
-		if p.keys.has(&c.key) {
-			c.project, c.keyed = p, true
-		}
-	}
-	return c, c.keyed
+	c = s.callWith(req, "", presented)
+	return c, c.keyed || presented == "" && c.project != nil && c.project.open()
 }
 
 // matches reports whether a list of validators has one, by weak comparison.

@@ -2,7 +2,9 @@ package relay_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -291,6 +293,41 @@ func TestOFREPAccess(t *testing.T) {
 	open, _ := startOFREP(t, keyless)
 	if a := open.send(t, http.MethodPost, flagsPath+"/backend", adaAlone); a.status != http.StatusOK {
 		t.Errorf("a relay without keys: %d %s", a.status, a.body)
+	}
+}
+
+// A key that several projects have is for that of the hostname, and for none
+// without one.
+func TestOFREPKeyOfSeveralProjects(t *testing.T) {
+	one := posthogtest.New(t)
+	one.SetDefinitions([]byte(`{"flags":[{"id":1,"key":"mine","active":true,"filters":{"groups":[{}]}}]}`))
+	two := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"flags":[{"id":2,"key":"theirs","active":true,"filters":{"groups":[{}]}}]}`)
+	}))
+	t.Cleanup(two.Close)
+	r := start(t, one, func(c *relay.Config, _ *relay.Options) {
+		c.Projects[0].Hostnames = []string{"one.test"}
+		second := c.Projects[0]
+		second.Name, second.Token, second.Host, second.Hostnames = "second", "phc_two", two.URL, []string{"two.test"}
+		c.Projects = append(c.Projects, second)
+	})
+	r.ready(t)
+	for _, test := range []struct {
+		host   string
+		header []string
+		status int
+		want   string
+	}{
+		{"one.test", bearer, 200, `"mine"`},
+		{"two.test", bearer, 200, `"theirs"`},
+		{"one.test", []string{"X-API-Key", key}, 200, `"mine"`},
+		{"one.test", []string{"X-API-Key", "phc_two"}, 200, `"theirs"`}, // a token says which
+		{"127.0.0.1", bearer, 401, `hostnames`},
+	} {
+		a := r.send(t, http.MethodPost, flagsPath, adaAlone, append([]string{"Host", test.host}, test.header...)...)
+		if a.status != test.status || !strings.Contains(a.body, test.want) {
+			t.Errorf("%s with %s: %d %s, want %d with %s", test.host, test.header, a.status, a.body, test.status, test.want)
+		}
 	}
 }
 

@@ -77,8 +77,12 @@ type caller struct {
 // may be empty; a token that no project has finds none. Without one it is the
 // project of the hostname, the only one, or that of the relay key.
 func (s *registry) call(req *http.Request, token string) caller {
+	return s.callWith(req, token, bearer(req.Header.Get("Authorization")))
+}
+
+// callWith is call for who presents a key elsewhere, or none.
+func (s *registry) callWith(req *http.Request, token, presented string) caller {
 	var c caller
-	presented := bearer(req.Header.Get("Authorization"))
 	if presented != "" {
 		c.key = sha256.Sum256([]byte(presented))
 	}
