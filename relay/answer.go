@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
@@ -22,12 +21,6 @@ type answer struct {
 	minimal     bool
 	requestID   string
 	evaluatedAt time.Time
-}
-
-// remoteFlag is PostHog's answer for one flag.
-type remoteFlag struct {
-	key string
-	raw json.RawMessage // in version 2, as it came
 }
 
 // collect takes what came of evaluating: flags for others, and those that are
@@ -134,7 +127,7 @@ func (o *answer) appendV1(b []byte) []byte {
 		}
 		return append(flagswire.AppendText(to, key), ':')
 	}
-	put := func(key, variant string, enabled bool, payload json.RawMessage) {
+	put := func(key, variant string, enabled bool, payload []byte) {
 		values = add(values, key)
 		if variant != "" {
 			values = flagswire.AppendText(values, variant)
@@ -150,21 +143,9 @@ func (o *answer) appendV1(b []byte) []byte {
 		put(a.Key(), a.Variant, a.Enabled, a.Payload())
 	}
 	for i := range o.remote {
-		var f struct {
-			Enabled  bool   `json:"enabled"`
-			Variant  string `json:"variant"`
-			Failed   bool   `json:"failed"`
-			Metadata struct {
-				Payload json.RawMessage `json:"payload"`
-			} `json:"metadata"`
+		if f := &o.remote[i]; !f.failed {
+			put(f.key, f.variant, f.enabled, f.payload)
 		}
-		if err := json.Unmarshal(o.remote[i].raw, &f); err != nil || f.Failed {
-			continue
-		}
-		if !f.Enabled {
-			f.Variant = ""
-		}
-		put(o.remote[i].key, f.Variant, f.Enabled, f.Metadata.Payload)
 	}
 	b = append(append(b, values...), '}')
 	return append(append(b, payloads...), '}')

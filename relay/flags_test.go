@@ -247,6 +247,10 @@ func TestRemoteFails(t *testing.T) {
 		"cut":       {Path: "/flags/", Cut: true},
 		"no answer": {Path: "/flags/", Body: "<html>"},
 		"quota":     {Path: "/flags/", Body: `{"errorsWhileComputingFlags":false,"flags":{},"quotaLimited":["feature_flags"]}`},
+		"old quota": {Path: "/flags/", Body: `{"errorsWhileComputingFlags":false,"featureFlags":{},"quota_limited":["feature_flags"]}`},
+		"version 1": {Path: "/flags/", Body: `{"errorsWhileComputingFlags":false,"featureFlags":{"pro":"fast","needs-pro":true},"featureFlagPayloads":{}}`},
+		"no values": {Path: "/flags/", Body: `{"errorsWhileComputingFlags":false,"flags":{"pro":null,"needs-pro":{"key":"needs-pro"}}}`},
+		"no flags":  {Path: "/flags/", Body: `{"errorsWhileComputingFlags":false,"flags":{"pro":true,"needs-pro":{"enabled":"yes"}}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, up)

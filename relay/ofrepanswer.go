@@ -51,35 +51,6 @@ func resolved(a *rules.Answer, d *document) resolution {
 	}
 }
 
-// resolvedByPostHog reads PostHog's answer. It is false where that has failed.
-func resolvedByPostHog(f *remoteFlag, d *document) (resolution, bool) {
-	var wire struct {
-		Enabled bool   `json:"enabled"`
-		Variant string `json:"variant"`
-		Failed  bool   `json:"failed"`
-		Reason  struct {
-			Code string `json:"code"`
-		} `json:"reason"`
-		Metadata struct {
-			ID      int64           `json:"id"`
-			Version int64           `json:"version"`
-			Payload json.RawMessage `json:"payload"`
-		} `json:"metadata"`
-	}
-	if err := json.Unmarshal(f.raw, &wire); err != nil || wire.Failed {
-		return resolution{}, false
-	}
-	r := resolution{key: f.key, enabled: wire.Enabled, reason: wire.Reason.Code, id: wire.Metadata.ID, version: wire.Metadata.Version}
-	r.variants = d != nil && d.feed.variants[f.key]
-	if r.enabled {
-		r.variant = wire.Variant
-	}
-	if string(wire.Metadata.Payload) != "null" {
-		r.payload = wire.Metadata.Payload
-	}
-	return r, true
-}
-
 // appendTo writes the flag's members of an answer, without braces. revision is
 // empty where the whole answer says it.
 //
@@ -146,8 +117,10 @@ func unresolved(a *rules.Answer, asked bool) string {
 // byPostHog is PostHog's answer for an open flag.
 func (o *answer) byPostHog(key string, d *document) (r resolution, ok bool) {
 	for i := range o.remote {
-		if o.remote[i].key == key {
-			return resolvedByPostHog(&o.remote[i], d)
+		if f := &o.remote[i]; f.key == key && !f.failed {
+			r = f.resolution
+			r.variants = d != nil && d.feed.variants[key]
+			return r, true
 		}
 	}
 	return r, false

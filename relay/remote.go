@@ -59,17 +59,22 @@ func (m *remote) complete(in *http.Request, s *registry, a *ask, o *answer) {
 		m.log.Log(in.Context(), level, "flags not completed by PostHog", "project", m.name, "open", len(o.open), "error", err)
 		return
 	}
-	o.errors = o.errors || got.Errors
-	o.minimal = o.minimal || got.Minimal
 	decided := make(map[string]bool, len(o.local))
 	for i := range o.local {
 		decided[o.local[i].Key()] = true
 	}
 	for _, key := range slices.Sorted(maps.Keys(got.Flags)) {
-		if !decided[key] {
-			o.remote = append(o.remote, remoteFlag{key, got.Flags[key]})
+		if decided[key] {
+			continue
+		}
+		if f, ok := readRemote(key, got.Flags[key]); ok {
+			o.remote = append(o.remote, f)
+		} else {
+			got.Errors = true // it stays open
 		}
 	}
+	o.errors = o.errors || got.Errors
+	o.minimal = o.minimal || got.Minimal
 	if !got.Errors {
 		o.settle()
 	}
@@ -81,6 +86,42 @@ type remoteAnswer struct {
 	Minimal bool                       `json:"minimalFlagCalledEvents"`
 	Quota   []string                   `json:"quotaLimited"`
 	Flags   map[string]json.RawMessage `json:"flags"`
+}
+
+// remoteFlag is PostHog's answer for one flag.
+type remoteFlag struct {
+	resolution
+	raw    json.RawMessage // in version 2, as it came
+	failed bool            // PostHog could not evaluate it
+}
+
+// readRemote reads PostHog's answer for a flag. It is false for what is none.
+func readRemote(key string, raw json.RawMessage) (remoteFlag, bool) {
+	var wire struct {
+		Enabled *bool  `json:"enabled"`
+		Variant string `json:"variant"`
+		Failed  bool   `json:"failed"`
+		Reason  struct {
+			Code string `json:"code"`
+		} `json:"reason"`
+		Metadata struct {
+			ID      int64           `json:"id"`
+			Version int64           `json:"version"`
+			Payload json.RawMessage `json:"payload"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(raw, &wire); err != nil || wire.Enabled == nil && !wire.Failed {
+		return remoteFlag{}, false
+	}
+	f := remoteFlag{raw: raw, failed: wire.Failed}
+	f.resolution = resolution{key: key, reason: wire.Reason.Code, id: wire.Metadata.ID, version: wire.Metadata.Version}
+	if f.enabled = wire.Enabled != nil && *wire.Enabled; f.enabled {
+		f.variant = wire.Variant
+	}
+	if string(wire.Metadata.Payload) != "null" {
+		f.payload = wire.Metadata.Payload
+	}
+	return f, true
 }
 
 // post sends the client's own request on, for the open flags alone.
@@ -108,11 +149,12 @@ func (m *remote) post(in *http.Request, s *registry, a *ask, o *answer) (*remote
 		return nil, err
 	}
 	var got remoteAnswer
-	if err := json.Unmarshal(answer, &got); err != nil {
-		return nil, errors.New("PostHog's answer is not one of version 2")
-	}
-	if slices.Contains(got.Quota, "feature_flags") {
+	err = json.Unmarshal(answer, &got)
+	switch {
+	case slices.Contains(got.Quota, "feature_flags"):
 		return nil, resolve.ErrQuotaLimited
+	case err != nil || got.Flags == nil:
+		return nil, errors.New("PostHog's answer is not one of version 2")
 	}
 	return &got, nil
 }
