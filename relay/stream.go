@@ -143,18 +143,16 @@ func (r *Relay) Streams() int64 { return r.streams.Load() }
 // perhaps by another replica: it waits for one that this replica has not seen
 // yet.
 func (f *feed) awaitRevision(ctx context.Context, revision string, patience time.Duration) *document {
-	d := f.document()
-	if d == nil || d.revisionText == revision || slices.Contains(d.former, revision) {
-		return d
-	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
+	d := f.document()
 	for {
+		if d == nil || d.revisionText == revision || slices.Contains(d.former, revision) {
+			return d
+		}
 		select {
 		case <-d.replaced:
-			if d = f.document(); d.revisionText == revision {
-				return d
-			}
+			d = f.document()
 		case <-timer.C:
 			return d
 		case <-ctx.Done():
