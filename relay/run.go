@@ -49,7 +49,11 @@ func (r *Relay) Run(ctx context.Context, clients, admin net.Listener) error {
 	if cfg.TLS.Cert != "" {
 		certificate := certificates{files: cfg.TLS}
 		if _, err := certificate.get(nil); err != nil {
-			return errors.Join(fmt.Errorf("tls: %w", err), clients.Close(), r.Close())
+			err = errors.Join(fmt.Errorf("tls: %w", err), clients.Close(), r.Close())
+			if admin != nil {
+				err = errors.Join(err, admin.Close())
+			}
+			return err
 		}
 		servers[0].TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get}
 	}

@@ -8,8 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
+	"io/fs"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -96,6 +99,31 @@ func TestTLS(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("without TLS: %d, want 400", resp.StatusCode)
+		}
+	}
+}
+
+// A relay that cannot serve closes all that it was given.
+func TestTLSWithoutCertificate(t *testing.T) {
+	up := posthogtest.New(t)
+	dir := t.TempDir()
+	r, err := New(t.Context(), Config{
+		Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", TLS: TLS{Cert: filepath.Join(dir, "cert"), Key: filepath.Join(dir, "key")},
+		Projects: []Project{{Token: posthogtest.ProjectToken, Host: up.URL, SecretKey: Source{Value: posthogtest.SecretKey}}},
+	}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients, admin, err := r.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context(), clients, admin); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no certificate: %v", err)
+	}
+	for name, l := range map[string]net.Listener{"clients": clients, "admin": admin} {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the listener for %s was open: %v", name, err)
 		}
 	}
 }
