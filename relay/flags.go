@@ -59,7 +59,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 		writeText(w, http.StatusBadRequest, unclear.Error())
 		return
 	default:
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		unread(req, body)
 		because(w, "body")
 		r.forward(w, req, s) // PostHog reads what this does not, or says what is wrong
 		return
@@ -92,7 +92,7 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	}
 	switch {
 	case p.Remote == RemoteAlways, why != "" && p.Remote != RemoteNever:
-		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		unread(req, body)
 		because(w, cmp.Or(why, "remote is always"))
 		p.proxy.pass(w, req, s, &c)
 		return
@@ -119,6 +119,14 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	w.Header()[answeredHeader] = out.by()
 	memory.body = out.encode(memory.body[:0], a.shape, d)
 	writeBody(w, http.StatusOK, memory.body)
+}
+
+// unread gives a request the body back that was read from it. It can be sent more
+// than once: the connection to PostHog may turn out to be closed.
+func unread(req *http.Request, body []byte) {
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.Body, _ = req.GetBody()
+	req.ContentLength = int64(len(body))
 }
 
 // undecidable says why a request is to go to PostHog whole; empty if it can be
@@ -168,13 +176,17 @@ func (s *registry) neverRemote() bool {
 	return true
 }
 
+// maxUpfront is how much memory a body gets, in bytes, before any of it has come:
+// who announces much may send nothing.
+const maxUpfront = 64 << 10
+
 func readBody(w http.ResponseWriter, req *http.Request, limit int64) ([]byte, error) {
 	if req.ContentLength > limit {
 		return nil, errTooLarge
 	}
 	var b bytes.Buffer
 	if req.ContentLength > 0 {
-		b.Grow(int(req.ContentLength) + bytes.MinRead)
+		b.Grow(int(min(req.ContentLength, maxUpfront)) + bytes.MinRead)
 	}
 	_, err := b.ReadFrom(http.MaxBytesReader(w, req.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -95,11 +95,13 @@ func (r *Relay) forward(w http.ResponseWriter, req *http.Request, s *registry) {
 	}
 	about(w, c.project)
 	if c.keyed && !r.limits.allowKey(&c.key) {
+		cors(w, req)
 		rateLimited(w)
 		return
 	}
 	if req.ContentLength > s.cfg.Limits.BodyBytes {
-		writeText(w, http.StatusRequestEntityTooLarge, "length limit exceeded")
+		cors(w, req)
+		writeText(w, http.StatusRequestEntityTooLarge, errTooLarge.Error())
 		return
 	}
 	if req.Body != nil {
@@ -201,11 +203,11 @@ func markUpstream(resp *http.Response) error {
 
 // unreachable answers for a PostHog that does not.
 func unreachable(w http.ResponseWriter, req *http.Request, err error) {
+	cors(w, req)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		writeText(w, http.StatusRequestEntityTooLarge, "length limit exceeded")
+		writeText(w, http.StatusRequestEntityTooLarge, errTooLarge.Error())
 		return
 	}
-	cors(w, req)
 	status, text := http.StatusServiceUnavailable, textUnavailable
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		status, text = http.StatusGatewayTimeout, textTimeout

@@ -359,8 +359,9 @@ func TestLoop(t *testing.T) {
 func TestForwardingFails(t *testing.T) {
 	up := newEcho(t)
 	r := start(t, up.config(), func(c *relay.Config, _ *relay.Options) { c.Limits.BodyBytes = 1000 })
-	if a := r.send(t, "POST", "/batch/", strings.Repeat("x", 1001)); a.status != http.StatusRequestEntityTooLarge || up.last() != nil {
-		t.Errorf("large body: %d %s", a.status, a.body)
+	if a := r.send(t, "POST", "/batch/", strings.Repeat("x", 1001), "Origin", "https://example.com"); a.status != http.StatusRequestEntityTooLarge || up.last() != nil ||
+		a.header.Get("Access-Control-Allow-Origin") != "https://example.com" {
+		t.Errorf("large body: %d %s %v", a.status, a.body, a.header)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/batch/", struct{ io.Reader }{bytes.NewReader(make([]byte, 100_000))})
 	if err != nil {
@@ -387,3 +388,34 @@ func TestForwardingFails(t *testing.T) {
 }
 
 const unavailable = "A service dependency is temporarily unavailable. This is likely a temporary issue. Please try again later."
+
+// A request for flags that was read before it is passed on can be sent again, if
+// the connection turns out to be closed.
+func TestFlagsCanBeSentAgain(t *testing.T) {
+	up := newEcho(t)
+	sent := &keepsBody{}
+	r := start(t, up.config(), func(_ *relay.Config, o *relay.Options) { o.Transport = sent })
+	for _, body := range []string{flagsBody(`"disable_flags":true`), `{"token":`} { // passed on after and before it is understood
+		if a := r.send(t, "POST", "/flags/?v=2", body); a.header.Get("X-Hogflags-Answered") != "upstream" || sent.again != body {
+			t.Errorf("%s: %d, could be sent again: %q", body, a.status, sent.again)
+		}
+	}
+}
+
+// keepsBody is a transport that remembers what it could have sent again.
+type keepsBody struct{ again string }
+
+func (k *keepsBody) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost && req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		text, err := io.ReadAll(body)
+		if err != nil {
+			return nil, err
+		}
+		k.again = string(text)
+	}
+	return web.Transport.RoundTrip(req)
+}

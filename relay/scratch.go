@@ -39,7 +39,7 @@ func (s *scratch) free() {
 // read reads a body of at most limit bytes into s, valid until the next use of
 // s.body.
 func (s *scratch) read(w http.ResponseWriter, req *http.Request, limit int64) ([]byte, error) {
-	if n := req.ContentLength; n < 0 || n > maxScratchBytes {
+	if n := req.ContentLength; n < 0 || n > maxUpfront {
 		return readBody(w, req, limit)
 	}
 	n := int(req.ContentLength)
