@@ -2,7 +2,6 @@ package dynamocache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/internal/storeurl"
 )
 
 // Owned is a store with a client of its own.
@@ -39,7 +39,7 @@ func (o Owned) Close() error {
 func Open(rawURL string, scope flagcache.Scope) (Owned, error) {
 	place, err := parse(rawURL)
 	if err != nil {
-		return Owned{}, fmt.Errorf("open dynamodb store: %w: %w", flagcache.ErrURL, err)
+		return Owned{}, fmt.Errorf("open dynamodb store: %w", err)
 	}
 	cfg, err := config.LoadDefaultConfig(context.Background(), config.WithRegion(place.region), config.WithLogger(logging.Nop{}))
 	if err != nil {
@@ -77,21 +77,22 @@ type place struct {
 	create                  bool
 }
 
-var errMalformed = errors.New("want dynamodb://TABLE?region=REGION")
-
 func parse(rawURL string) (p place, err error) {
-	u, err := url.Parse(rawURL)
+	u, parameters, err := storeurl.Parse(rawURL)
 	if err != nil {
-		return p, errMalformed // no more: it may hold a password
+		return p, err
+	}
+	wrong := func(format string, args ...any) (place, error) {
+		return place{}, fmt.Errorf("%w: %s", flagcache.ErrURL, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case u.User != nil:
-		return p, errors.New("credentials come from AWS's own settings, such as AWS_PROFILE or the role of this host, and not from the URL")
+		return wrong("credentials come from AWS's own settings, such as AWS_PROFILE or the role of this host, and not from the URL")
 	case u.Host == "" || u.Opaque != "" || u.Path != "" && u.Path != "/":
-		return p, errMalformed
+		return wrong("want dynamodb://TABLE?region=REGION")
 	}
 	p.table = u.Host
-	for name, values := range u.Query() {
+	for name, values := range parameters {
 		value := values[0]
 		switch name {
 		case "region":
@@ -99,16 +100,16 @@ func parse(rawURL string) (p place, err error) {
 		case "endpoint":
 			e, err := url.Parse(value)
 			if err != nil || e.Scheme != "http" && e.Scheme != "https" || e.Host == "" || e.User != nil {
-				return p, errors.New("endpoint is an address such as http://127.0.0.1:8000")
+				return wrong("endpoint is an address such as http://127.0.0.1:8000")
 			}
 			p.endpoint = value
 		case "create_table":
 			if value != "true" && value != "false" {
-				return p, errors.New("create_table is true or false")
+				return wrong("create_table is true or false")
 			}
 			p.create = value == "true"
 		default:
-			return p, fmt.Errorf("unknown parameter %q: there are region, endpoint and create_table", name)
+			return wrong("unknown parameter %q: there are region, endpoint and create_table", name)
 		}
 	}
 	return p, nil

@@ -44,7 +44,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"dynamodb:flags", "want dynamodb://TABLE"},
 		{"dynamodb://?region=eu-west-1", "want dynamodb://TABLE"},
 		{"dynamodb://flags/x?region=eu-west-1", "want dynamodb://TABLE"},
-		{"dynamodb://flags:hunter2@%zz", "want dynamodb://TABLE"},
+		{"dynamodb://flags:hunter2@%zz", "escaped"},
 		{"dynamodb://key:hunter2@flags", "role of this host"},
 		{"dynamodb://flags", "AWS_REGION"},
 		{"dynamodb://flags?region=eu-west-1&create_table=1", "true or false"},

@@ -60,6 +60,25 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"file:", "no path"},
 		{"sqlite://host/x", "names a host"},
 		{"dynamodb://key:hunter2@flags", "AWS's own settings"},
+		// A password whose special characters were not escaped ends up anywhere.
+		{"redis://u:hunter2/x@127.0.0.1:1/0", "escaped"},
+		{"redis://u:hunter2#x@127.0.0.1:1/0", "escaped"},
+		{"redis://u:hunter2%zz@127.0.0.1:1/0", "escaped"},
+		{"redis://u:12/hunter2@127.0.0.1:1/0", "escaped"},
+		{"redis://u:12?hunter2@127.0.0.1:1/0", "escaped"},
+		{"redis://u:12#hunter2@127.0.0.1:1/0", "escaped"},
+		{"redis+cluster://u:hunter2/x@127.0.0.1:1", "escaped"},
+		{"redis+sentinel://u:hunter2/x@127.0.0.1:1?master_name=m", "escaped"},
+		{"postgres://u:hunter2/x@127.0.0.1:1/db", "escaped"},
+		{"postgres://u:12/hunter2@127.0.0.1/db?connect_timeout=x", "escaped"},
+		{"postgres://u:12#hunter2@127.0.0.1/db", "escaped"},
+		// A parameter that cannot be read is not left out: another connection, or
+		// another layout, would be made than was asked for.
+		{"redis://127.0.0.1:1/0?service_key=a;b=c", "parameters"},
+		{"redis://127.0.0.1:1/0?service_key=%zz", "parameters"},
+		{"postgres://127.0.0.1/db?sslmode=verify-full;connect_timeout=3", "parameters"},
+		{"postgres://127.0.0.1/db?sslmode=verify-full%zz", "parameters"},
+		{"dynamodb://flags?region=x;create_table=true", "parameters"},
 	} {
 		s, err := open.Open(test.url, scope)
 		if err == nil || s != nil {

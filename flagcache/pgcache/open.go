@@ -3,12 +3,12 @@ package pgcache
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/internal/storeurl"
 )
 
 // Owned is a store with a pool of its own.
@@ -30,11 +30,10 @@ const idlePing = 30 * time.Second
 // contacted yet: what is wrong with the URL is a [flagcache.ErrURL], and whether
 // the server answers, and lets this user in, is what every method says.
 func Open(rawURL string, scope flagcache.Scope) (Owned, error) {
-	u, err := url.Parse(rawURL)
+	u, q, err := storeurl.Parse(rawURL)
 	if err != nil {
-		return Owned{}, fmt.Errorf("open postgres store: %w", flagcache.ErrURL) // no more: it may hold a password
+		return Owned{}, fmt.Errorf("open postgres store: %w", err)
 	}
-	q := u.Query()
 	create := q.Get("create_table")
 	if create != "" && create != "true" && create != "false" {
 		return Owned{}, fmt.Errorf("open postgres store: %w: create_table is true or false", flagcache.ErrURL)
@@ -43,7 +42,7 @@ func Open(rawURL string, scope flagcache.Scope) (Owned, error) {
 	u.RawQuery = q.Encode()
 	config, err := pgxpool.ParseConfig(u.String())
 	if err != nil {
-		return Owned{}, fmt.Errorf("open postgres store: %w: %w", flagcache.ErrURL, err) // pgx redacts the password
+		return Owned{}, fmt.Errorf("open postgres store: %w", storeurl.Detail(u, err)) // pgx redacts the password
 	}
 	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > idlePing }
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)

@@ -1,7 +1,6 @@
 package rediscache
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/internal/storeurl"
 )
 
 // Owned is a store with a client of its own, which Close closes. Without a
@@ -36,10 +36,18 @@ func (o ownedInterop) Close() error { return o.client.Close() }
 // wrong with the URL is a [flagcache.ErrURL], and whether the server answers, and
 // lets this user in, is what every method says.
 func Open(rawURL string, scope flagcache.Scope) (Owned, error) {
-	rest, serviceKey, interop := takeServiceKey(rawURL)
-	client, err := connect(rest)
+	u, parameters, err := storeurl.Parse(rawURL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open redis store: %w", err)
+	}
+	interop, serviceKey := parameters.Has("service_key"), parameters.Get("service_key")
+	if interop {
+		parameters.Del("service_key")
+		u.RawQuery = parameters.Encode()
+	}
+	client, err := connect(u)
+	if err != nil {
+		return nil, fmt.Errorf("open redis store: %w", err)
 	}
 	var store Owned
 	if interop {
@@ -60,56 +68,34 @@ func Open(rawURL string, scope flagcache.Scope) (Owned, error) {
 	return store, nil
 }
 
-// takeServiceKey takes the parameter out of a URL; what is malformed in the rest
-// is left to go-redis.
-func takeServiceKey(rawURL string) (rest, key string, found bool) {
-	before, query, ok := strings.Cut(rawURL, "?")
-	values, err := url.ParseQuery(query)
-	if !ok || err != nil || !values.Has("service_key") {
-		return rawURL, "", false
-	}
-	key = values.Get("service_key")
-	values.Del("service_key")
-	if len(values) == 0 {
-		return before, key, true
-	}
-	return before + "?" + values.Encode(), key, true
-}
-
-func connect(rawURL string) (redis.UniversalClient, error) {
-	scheme, rest, _ := strings.Cut(rawURL, "://")
-	base, kind, _ := strings.Cut(scheme, "+")
-	plain := base + "://" + rest
+// connect makes the client that the scheme asks for.
+func connect(u *url.URL) (redis.UniversalClient, error) {
+	base, kind, _ := strings.Cut(u.Scheme, "+")
+	plain := *u
+	plain.Scheme = base
+	address := plain.String()
 	switch kind {
 	case "":
-		o, err := redis.ParseURL(plain)
+		o, err := redis.ParseURL(address)
 		if err != nil {
-			return nil, urlError(err)
+			return nil, storeurl.Detail(u, err)
 		}
 		o.ContextTimeoutEnabled = true
 		return redis.NewClient(o), nil
 	case "cluster":
-		o, err := redis.ParseClusterURL(plain)
+		o, err := redis.ParseClusterURL(address)
 		if err != nil {
-			return nil, urlError(err)
+			return nil, storeurl.Detail(u, err)
 		}
 		o.ContextTimeoutEnabled = true
 		return redis.NewClusterClient(o), nil
 	case "sentinel":
-		o, err := redis.ParseFailoverURL(plain)
+		o, err := redis.ParseFailoverURL(address)
 		if err != nil {
-			return nil, urlError(err)
+			return nil, storeurl.Detail(u, err)
 		}
 		o.ContextTimeoutEnabled = true
 		return redis.NewFailoverClient(o), nil
 	}
-	return nil, fmt.Errorf("open redis store: %w: unknown scheme %q, want redis, rediss, redis+cluster or redis+sentinel", flagcache.ErrURL, scheme)
-}
-
-// urlError drops the URL from a parse error: it may hold a password.
-func urlError(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	return fmt.Errorf("open redis store: %w: %w", flagcache.ErrURL, err)
+	return nil, fmt.Errorf("%w: unknown scheme %q, want redis, rediss, redis+cluster or redis+sentinel", flagcache.ErrURL, u.Scheme)
 }
