@@ -73,17 +73,18 @@ func turnedAway(err error) bool {
 		return true
 	}
 	text := strings.ToLower(fmt.Sprint(err))
-	return strings.Contains(text, "wrongpass") || strings.Contains(text, "noauth") || strings.Contains(text, "password authentication")
+	return strings.Contains(text, "wrongpass") || strings.Contains(text, "noauth") || strings.Contains(text, "failed to connect to")
 }
 
 // wayToReach is advice about an error of the first contact.
 func wayToReach(err error) string {
 	text := strings.ToLower(err.Error())
 	for _, known := range []struct{ sign, way string }{
-		{"refused", "check host and port, and whether the server runs"},
+		{"connection refused", "check host and port, and whether the server runs"},
+		{"actively refused", "check host and port, and whether the server runs"}, // Windows
 		{"no such host", "check the host's name"},
 		{"i/o timeout", "check the firewall between this host and the server"},
-		{"deadline exceeded", "check the firewall between this host and the server, and its load"},
+		{"deadline exceeded", "check the firewall between this host and the server, its load, and whether it speaks TLS as the URL says"},
 		{"wrongpass", "check user and password"},
 		{"noauth", "put user and password into the URL: redis://USER:PASSWORD@HOST"},
 		{"noperm", "give this user the commands that docs/stores/redis.md lists"},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -58,10 +60,28 @@ func isBroken(err error) bool {
 	return pgconn.SafeToRetry(err) || code(err) == adminShutdown
 }
 
-// explain says what to do about a missing table.
+// explain says what to do about a missing table, and makes one line of a
+// connection that failed.
 func explain(err error) error {
 	if isMissing(err) {
 		return fmt.Errorf("%w: create it with pgcache.CreateTable, or add create_table=true to the URL", err)
 	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return connectError{err}
+	}
 	return err
 }
+
+// connectError is pgx's in one line: pgx has one for each address, with TLS and
+// without, and those are often the same.
+type connectError struct{ err error }
+
+func (e connectError) Error() string {
+	lines := strings.Split(e.err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line)
+	}
+	return strings.Replace(strings.Join(slices.Compact(lines), "; "), ":; ", ": ", 1)
+}
+
+func (e connectError) Unwrap() error { return e.err }

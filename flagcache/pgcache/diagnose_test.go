@@ -3,10 +3,12 @@
 package pgcache_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hogflags/hogflags/flagcache/internal/fleettest"
@@ -53,4 +55,21 @@ func TestDiagnose(t *testing.T) {
 		"error table: this user may not read hogflags_documents", "GRANT SELECT ON hogflags_documents")
 	server.Kill()
 	check("a server that is down", pool, "error server: ", "error table: ", "warning push: ")
+}
+
+// A connection that fails is one line, although pgx tries with TLS and without.
+func TestServerIsDown(t *testing.T) {
+	s, err := pgcache.Open("postgres://ada:pw@127.0.0.1:1/flags", fleettest.Scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	_, err = s.Record(t.Context())
+	const want = "read record in postgres: failed to connect to `user=ada database=flags`: 127.0.0.1:1 (127.0.0.1): dial error: dial tcp 127.0.0.1:1: connect: connection refused"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
+		t.Errorf("%#v holds no error of pgx", err)
+	}
 }

@@ -53,5 +53,5 @@ func (s *Store) ended(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("watch postgres: %s: %w", what, err)
+	return fmt.Errorf("watch postgres: %s: %w", what, explain(err))
 }
