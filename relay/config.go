@@ -207,7 +207,7 @@ func (c Config) complete() (Config, error) {
 	for i := range c.Projects {
 		p := &c.Projects[i]
 		if err := p.complete(); err != nil {
-			return c, fmt.Errorf("projects[%d] %s: %w", i, p.Name, err)
+			return c, fmt.Errorf("%s: %w", strings.TrimSpace(fmt.Sprintf("projects[%d] %s", i, p.Name)), err)
 		}
 		for _, q := range c.Projects[:i] {
 			switch {
@@ -244,13 +244,12 @@ func (l Limits) check() error {
 }
 
 func (p *Project) complete() error {
-	token := p.Token
-	if p.Name == "" {
-		p.Name = "…" + token[max(0, len(token)-6):]
-	}
-	api, err := posthogapi.New(posthogapi.Config{ProjectToken: token, Host: p.Host})
+	api, err := posthogapi.New(posthogapi.Config{ProjectToken: p.Token, Host: p.Host})
 	if err != nil {
 		return err
+	}
+	if p.Name == "" { // not of a token that may be a secret key
+		p.Name = "…" + p.Token[max(0, len(p.Token)-6):]
 	}
 	p.Host = api.Host()
 	if p.AssetsHost == "" {

@@ -89,6 +89,7 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"projects:\n- secret_key: {env: X}":                                                 "ProjectToken is empty",
 		"projects:\n- token: phc_a":                                                         "no secret_key",
 		"projects:\n- token: phs_a\n  secret_key: {env: X}":                                 "ProjectToken holds a secret key",
+		"projects:\n- token: phs_inphs_in\n  secret_key: {env: X}":                          "projects[0]: config: ProjectToken holds a secret key",
 		"projects:\n- token: phc_a\n  secret_key: {env: X, file: Y}":                        "env and file exclude each other",
 		"projects:\n- token: phc_a\n  secret_key: {value: phs_inline}":                      "line 3: a secret is not to be in this file",
 		"projects:\n- token: phc_a\n  secret_key: phs_inline":                               "line 3: a secret is not to be in this file",

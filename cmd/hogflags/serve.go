@@ -110,14 +110,18 @@ func keyInArguments(args []string) bool {
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, std console) error {
+	try := "" // the example of this command
+	if c.Config != "" {
+		try = "--config relay.yaml --check"
+	}
 	cfg, err := c.configuration()
 	if err != nil {
-		return badInput("", "%w", err)
+		return badInput(try, "%w", err)
 	}
 	logger := c.logger(std)
 	if c.Check {
-		if err := cfg.Check(); err != nil {
-			return badInput("", "%w", err)
+		if err := check(cfg); err != nil {
+			return badInput(try, "%w", err)
 		}
 		_, err := fmt.Fprintf(std.out, "hogflags: the configuration can be used; projects: %d\n", len(cfg.Projects))
 		return err
@@ -146,11 +150,11 @@ func (c *serveCmd) Run(ctx context.Context, std console) error {
 		return &stop{code: exitStore, err: store}
 	}
 	if err != nil {
-		return badInput("", "%w", err)
+		return badInput(try, "%w", err)
 	}
 	clients, admin, err := r.Listen(ctx)
 	if err != nil {
-		return badInput("", "%w", errors.Join(err, r.Close()))
+		return badInput("--listen 127.0.0.1:0", "%w", errors.Join(err, r.Close()))
 	}
 	scheme := "http"
 	if cfg.TLS.Cert != "" {

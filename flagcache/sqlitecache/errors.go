@@ -11,6 +11,7 @@ import (
 
 // explain says what to do about an error of SQLite's.
 func explain(path string, err error) error {
+	const moveAway = "stop the processes that use it and move %s, %s-wal and %s-shm away; the next start makes a new one"
 	const readOnly = "this process may only read it: attach ReadOnly, or let its user write the file and its folder"
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
@@ -20,8 +21,10 @@ func explain(path string, err error) error {
 		return err
 	}
 	switch e.Code() & 0xff { // the rest says more about the same
-	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
-		return fmt.Errorf("%w: the file is damaged: stop the processes that use it and move %s, %s-wal and %s-shm away; the next start makes a new one", err, path, path, path)
+	case lib.SQLITE_CORRUPT:
+		return fmt.Errorf("%w: the file is damaged: "+moveAway, err, path, path, path)
+	case lib.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %s is no SQLite database: name another file. If it was one, it is damaged: "+moveAway, err, path, path, path, path)
 	case lib.SQLITE_READONLY, lib.SQLITE_PERM:
 		return fmt.Errorf("%w: %s", err, readOnly)
 	case lib.SQLITE_CANTOPEN:
