@@ -23,7 +23,8 @@ type compiler struct {
 	comparisons  map[string]map[string]*sharedComparison // by operator and value, as long as values are short
 	compared     int32                                   // how many they are
 	questions    map[question]int32
-	asked        []int // how often each question is asked
+	asked        []int            // how often each question is asked
+	numbers      map[string]int32 // of the properties of persons, by key
 	filters      arena[filter]
 	conditions   arena[condition]
 }
@@ -60,6 +61,7 @@ func Compile(defs *flagdef.Definitions, opts Options) *Set {
 
 		aggregations: map[int]*aggregation{},
 		comparisons:  map[string]map[string]*sharedComparison{},
+		numbers:      map[string]int32{},
 	}
 	conditions, filters := 0, 0
 	for i := range defs.Flags {

@@ -38,6 +38,11 @@ func (c *compiler) compileDate(v flagdef.Value, relation dateRelation) compariso
 
 func (m *dateMatcher) match(o operand, now time.Time) Truth {
 	property := propertyMoment(o)
+	return m.compare(&property, now)
+}
+
+// compare compares with a property that has been read.
+func (m *dateMatcher) compare(property *moment, now time.Time) Truth {
 	switch {
 	case property.kind == instant && m.bound.kind == instant:
 		return truth(property.at.Compare(m.bound.at) == int(m.relation))
@@ -50,7 +55,7 @@ func (m *dateMatcher) match(o operand, now time.Time) Truth {
 	case m.zone == nil && property.kind == relative && property.sameAgo(m.bound):
 		return truth(m.relation == dateExact)
 	case m.zone == nil:
-		return m.withoutZone(property, now)
+		return m.withoutZone(*property, now)
 	}
 	a, ok1 := property.in(m.zone, now)
 	b, ok2 := m.bound.in(m.zone, now)

@@ -15,7 +15,7 @@ type filter struct {
 	negated bool   // the outcome is inverted; inside cohorts only
 	wants   wanted // of a flag filter
 	broken  bool   // of a flag filter whose target may be missing at the server
-	index   int32  // of a cohort or flag filter: which one
+	index   int32  // of a cohort or flag filter: which one; of a person filter: which property
 	shared  int32  // which of the person filters that occur more than once, notShared if none
 	key     string // of a property; of a flag
 	detail  string // the group type of a group filter, the variant that a flag filter wants, or an unknown type
@@ -111,10 +111,21 @@ func (c *compiler) share(f *filter, comparison int32) {
 	f.shared = number
 }
 
+// property numbers the properties of persons that filters are about.
+func (c *compiler) property(key string) int32 {
+	number, ok := c.numbers[key]
+	if !ok {
+		number = int32(len(c.numbers))
+		c.numbers[key] = number
+	}
+	return number
+}
+
 func (c *compiler) compileType(f *filter, def *flagdef.Filter, about *aggregation) {
 	switch def.Type {
 	case "person":
 		f.kind = personFilter
+		f.index = c.property(def.Key)
 	case "person_metadata":
 		f.kind = metadataFilter
 	case "group":

@@ -38,7 +38,8 @@ func (c *compiler) linkQuestions() {
 	for i := range c.cohorts {
 		c.cohorts[i].root.visit(renumber)
 	}
-	c.shared = c.shared || c.questionCount > 0
+	c.properties = len(c.numbers)
+	c.shared = c.shared || c.properties > 0
 }
 
 func (c *compiler) linkCohorts() {

@@ -1,14 +1,16 @@
 package rules
 
 // scratch remembers, for the length of one evaluation, what cohorts and flags
-// that others refer to came out as, and what filters that recur did. Without it the cost of an evaluation could
-// grow beyond the size of the definitions. An entry counts only if it carries
-// the number of the evaluation, so nothing is ever cleared.
+// that others refer to came out as, what filters that recur did, and the person's
+// properties. Without it the cost of an evaluation could grow beyond the size of
+// the definitions. An entry counts only if it carries the number of the
+// evaluation, so nothing is cleared but what is the subject's.
 type scratch struct {
 	evaluation uint32
 	cohorts    []rememberedTruth
 	questions  []rememberedTruth
 	targets    []rememberedTarget
+	properties []rememberedProperty
 }
 
 type rememberedTruth struct {
@@ -21,6 +23,15 @@ type rememberedTarget struct {
 	mask       valueMask
 }
 
+// rememberedProperty is a property of the person: filters of many flags ask for
+// the same few.
+type rememberedProperty struct {
+	state   propertyState // notAsked: nobody did yet
+	operand operand
+	dated   bool   // moment is what it is as a date
+	moment  moment // reading one takes longer than comparing it
+}
+
 // remember gives a memory for one evaluation, and forget takes it back. They are
 // methods of the set, and the pool is behind a pointer, because whatever a pool is
 // reached through escapes: for an evaluation that would be its subject, which callers
@@ -29,16 +40,20 @@ func (s *Set) remember() *scratch {
 	m, _ := s.scratch.Get().(*scratch)
 	if m == nil || m.evaluation == 1<<32-1 {
 		m = &scratch{
-			cohorts:   make([]rememberedTruth, len(s.cohorts)),
-			questions: make([]rememberedTruth, s.questionCount),
-			targets:   make([]rememberedTarget, s.targets),
+			cohorts:    make([]rememberedTruth, len(s.cohorts)),
+			questions:  make([]rememberedTruth, s.questionCount),
+			targets:    make([]rememberedTarget, s.targets),
+			properties: make([]rememberedProperty, s.properties),
 		}
 	}
 	m.evaluation++
 	return m
 }
 
-func (s *Set) forget(m *scratch) { s.scratch.Put(m) }
+func (s *Set) forget(m *scratch) {
+	clear(m.properties) // nothing of a subject outlives its evaluation
+	s.scratch.Put(m)
+}
 
 func (s *scratch) cohort(i int32) (Truth, bool) {
 	r := &s.cohorts[i]

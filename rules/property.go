@@ -6,9 +6,10 @@ import "strings"
 type propertyState uint8
 
 const (
-	knownProperty   propertyState = iota
-	missingProperty               // known to be missing
-	unknownProperty               // the server may have it stored
+	notAsked propertyState = iota
+	knownProperty
+	missingProperty // known to be missing
+	unknownProperty // the server may have it stored
 )
 
 // personProperty looks a property of the person up.
@@ -93,6 +94,9 @@ func (e *evaluation) sharedMatch(f *filter) Truth {
 
 // personMatch evaluates a filter on a property of the person.
 func (e *evaluation) personMatch(f *filter) Truth {
+	if e.memory != nil {
+		return e.rememberedMatch(f)
+	}
 	v := e.subject.PersonProperties[f.key]
 	if s, ok := v.(string); ok { // as most are
 		return f.match(operand{kind: text, text: s}, e.subject.Now)
@@ -102,6 +106,21 @@ func (e *evaluation) personMatch(f *filter) Truth {
 	}
 	p, state := e.personProperty(f.key)
 	return e.compare(f, p, state)
+}
+
+// rememberedMatch is personMatch with the property read once for all filters.
+func (e *evaluation) rememberedMatch(f *filter) Truth {
+	p := &e.memory.properties[f.index]
+	if p.state == notAsked {
+		p.operand, p.state = e.personProperty(f.key)
+	}
+	if date, ok := f.dates(); ok && p.state == knownProperty && p.operand.kind != rough {
+		if !p.dated {
+			p.moment, p.dated = propertyMoment(p.operand), true
+		}
+		return date.compare(&p.moment, e.subject.Now)
+	}
+	return e.compare(f, p.operand, p.state)
 }
 
 func (e *evaluation) compare(f *filter, p operand, state propertyState) Truth {

@@ -25,6 +25,7 @@ type Set struct {
 
 	targets       int        // flags that others depend on
 	questionCount int        // person filters that occur more than once
+	properties    int        // of persons, that filters are about
 	shared        bool       // evaluating all flags, there is something to remember
 	scratch       *sync.Pool // of *scratch; behind a pointer, see remember
 	problems      []*flagdef.Problem

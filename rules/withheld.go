@@ -13,6 +13,7 @@ func (s *Set) Withheld(why Missing, spared func(key string) bool) *Set {
 		cycles:        s.cycles,
 		targets:       s.targets,
 		questionCount: s.questionCount,
+		properties:    s.properties,
 		problems:      s.problems,
 		scratch:       s.scratch,
 		minimalEvents: s.minimalEvents,
