@@ -440,7 +440,7 @@ func TestNewRefusesCache(t *testing.T) {
 			change func(*hogflags.Config)
 			want   string
 		}{
-			"an interval": {func(c *hogflags.Config) { c.PollInterval = time.Minute }, "where the coordinator is made"},
+			"an interval": {func(c *hogflags.Config) { c.PollInterval = time.Minute }, "beside Cache: the fleet's interval is flagcache.Options.Interval"},
 			"no key":      {func(c *hogflags.Config) { c.SecretKey = "" }, "SecretKey is empty"},
 			"no token":    {func(c *hogflags.Config) { c.ProjectToken = "" }, "ProjectToken is empty"},
 			"no token, read only": {func(c *hogflags.Config) {

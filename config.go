@@ -168,6 +168,8 @@ func (c Config) check() error {
 		return errors.New("config: EventShare is set without Events")
 	case c.DefinitionsFrom != nil:
 		return c.checkShared()
+	case c.Cache != nil && c.PollInterval != 0:
+		return errors.New("config: PollInterval is set beside Cache: the fleet's interval is flagcache.Options.Interval")
 	case !c.hasKey() && c.Cache != nil && !loader.Reads(c.Cache):
 		return errors.New("config: SecretKey is empty, and the Cache may be the one that asks PostHog: " + setKey)
 	case !c.remoteOnly():

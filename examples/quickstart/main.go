@@ -1,4 +1,4 @@
-// Command quickstart asks for one flag, twice.
+// Command quickstart asks for one flag, three times.
 package main
 
 import (
