@@ -11,6 +11,7 @@ type scratch struct {
 	questions  []rememberedTruth
 	targets    []rememberedTarget
 	properties []rememberedProperty
+	read       []int32 // which properties have been asked for
 }
 
 type rememberedTruth struct {
@@ -44,6 +45,7 @@ func (s *Set) remember() *scratch {
 			questions:  make([]rememberedTruth, s.questionCount),
 			targets:    make([]rememberedTarget, s.targets),
 			properties: make([]rememberedProperty, s.properties),
+			read:       make([]int32, 0, s.properties),
 		}
 	}
 	m.evaluation++
@@ -51,7 +53,10 @@ func (s *Set) remember() *scratch {
 }
 
 func (s *Set) forget(m *scratch) {
-	clear(m.properties) // nothing of a subject outlives its evaluation
+	for _, i := range m.read { // nothing of a subject outlives its evaluation
+		m.properties[i] = rememberedProperty{}
+	}
+	m.read = m.read[:0]
 	s.scratch.Put(m)
 }
 

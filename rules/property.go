@@ -113,6 +113,7 @@ func (e *evaluation) rememberedMatch(f *filter) Truth {
 	p := &e.memory.properties[f.index]
 	if p.state == notAsked {
 		p.operand, p.state = e.personProperty(f.key)
+		e.memory.read = append(e.memory.read, f.index)
 	}
 	if date, ok := f.dates(); ok && p.state == knownProperty && p.operand.kind != rough {
 		if !p.dated {
