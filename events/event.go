@@ -14,7 +14,7 @@ type Event struct {
 	Name       string
 	DistinctID string
 	Groups     map[string]any // group type -> key; nil for none
-	Properties map[string]any // a sink may change it; the caller must not, afterwards
+	Properties map[string]any // a sink may change both; the caller must not, afterwards
 	Time       time.Time      // zero: the sink's now
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math/bits"
 	"strings"
 	"time"
@@ -108,7 +109,7 @@ func event(e *Exposure, d *Detail, now time.Time) Event {
 			p["$feature_flag_definitions_loaded_at"] = d.DefinitionsAt.UnixMilli()
 		}
 	}
-	return Event{Name: FlagCalled, DistinctID: e.DistinctID, Groups: e.Groups, Properties: p, Time: now}
+	return Event{Name: FlagCalled, DistinctID: e.DistinctID, Groups: maps.Clone(e.Groups), Properties: p, Time: now}
 }
 
 // text is a payload as PostHog's SDKs send it: a JSON string by its content.

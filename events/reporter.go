@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -39,6 +40,9 @@ type Reporter struct {
 
 // NewReporter makes a reporter.
 func NewReporter(cfg Config) (*Reporter, error) {
+	if cfg.Sink == nil {
+		return nil, errors.New("make reporter: there is no sink")
+	}
 	switch {
 	case cfg.Share == 0:
 		cfg.Share = 1

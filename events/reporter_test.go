@@ -85,6 +85,23 @@ func TestOncePerExposure(t *testing.T) {
 	}
 }
 
+// A sink sends later, and the caller may change its groups by then.
+func TestGroupsAreTheEventsOwn(t *testing.T) {
+	to := &recorder{}
+	groups := map[string]any{"company": "acme"}
+	newReporter(t, Config{Sink: to}).Report(t.Context(), Exposure{DistinctID: "ada", Key: "a", Groups: groups}, Detail{})
+	groups["company"] = "other"
+	if got := to.events[0].Groups["company"]; got != "acme" {
+		t.Errorf("the event is of company %v, want that of the exposure, acme", got)
+	}
+}
+
+func TestReporterNeedsASink(t *testing.T) {
+	if _, err := NewReporter(Config{}); err == nil {
+		t.Error("a reporter without a sink was made")
+	}
+}
+
 // What PostHog is told, in full and in the slim form.
 func TestEventProperties(t *testing.T) {
 	at := time.UnixMilli(1_790_000_000_123)
