@@ -2,6 +2,7 @@ package hogflags
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -29,9 +30,9 @@ type freshness struct {
 // As long as they are young enough it returns nil at once. Otherwise it looks as
 // [Client.ReloadFeatureFlags] does, which costs a client that only reads its
 // store one small read, and waits for that until ctx ends. An error says that the definitions may
-// be older; evaluations go on from them, and for 5 s nobody looks again. Concurrent
-// calls share a look. A client without definitions of its own to keep has nothing
-// to look for.
+// be older; evaluations go on from them, and for 5 s, or limit if that is less, nobody
+// looks again, unless it is that ctx was cancelled. Concurrent calls share a look. A
+// client without definitions has nothing to look for.
 func (c *Client) Freshen(ctx context.Context, limit time.Duration) error {
 	if c.loader == nil {
 		return nil
@@ -50,7 +51,9 @@ func (c *Client) Freshen(ctx context.Context, limit time.Duration) error {
 		return err // somebody looked meanwhile
 	}
 	err := c.loader.Reload(ctx)
-	f.looked(err, limit)
+	if !errors.Is(ctx.Err(), context.Canceled) { // else it says nothing of the source
+		f.looked(err, limit)
+	}
 	return err
 }
 

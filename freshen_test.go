@@ -211,6 +211,42 @@ func TestFreshenEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// Who gives up waiting has learned nothing of the source: the next caller looks.
+func TestFreshenIsNotGivenUpForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t)
+		store := newStore(t, srv)
+		writer := newMember(t, srv, store, flagcache.Options{})
+		wait(t, writer)
+		slow := &slow{Store: store}
+		client := frozen(t, srv, slow, nil)
+		wait(t, client)
+		off(t, srv)
+		time.Sleep(2 * time.Hour)
+
+		slow.takes.Store(int64(time.Second))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		if err := client.Freshen(ctx, time.Minute); !errors.Is(err, context.Canceled) {
+			t.Errorf("the impatient one: %v", err)
+		}
+		if err := client.Freshen(t.Context(), time.Minute); err != nil || isOn(t, client) {
+			t.Errorf("the next one: %v, and the flag is on: %v; want it to have looked", err, isOn(t, client))
+		}
+	})
+}
+
+// slow is a store whose looks take a time.
+type slow struct {
+	flagcache.Store
+	takes atomic.Int64
+}
+
+func (s *slow) Record(ctx context.Context) (flagcache.Record, error) {
+	time.Sleep(time.Duration(s.takes.Load()))
+	return s.Store.Record(ctx)
+}
+
 // off turns the flag off in PostHog.
 func off(t *testing.T, srv *posthogtest.Server) {
 	t.Helper()
