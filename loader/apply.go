@@ -41,7 +41,7 @@ func (k *keeper) apply(doc document) (*Change, error) {
 	k.mu.Lock()
 	first := k.rules.Swap(set) == nil
 	k.changes++
-	k.held.Revision, k.held.Flags, k.held.FetchedAt = revision, set.Len(), doc.fetchedAt
+	k.held.Revision, k.held.Flags, k.held.FetchedAt = revision, set.Len(), doc.fetchedAt.Round(0)
 	if k.keep {
 		k.body = doc.body
 	}
@@ -70,7 +70,7 @@ func parse(body []byte) (*flagdef.Definitions, error) {
 // acceptLocked notes where the current document comes from. It returns the
 // cause that this ends.
 func (k *keeper) acceptLocked(doc document) (before error) {
-	k.held.ETag, k.held.Source, k.held.CheckedAt = doc.etag, doc.source, doc.checkedAt
+	k.held.ETag, k.held.Source, k.held.CheckedAt = doc.etag, doc.source, past(doc.checkedAt)
 	if doc.source == FromUpstream { // the store's may be older than a refusal
 		k.quotaLocked(false)
 	}
@@ -79,6 +79,16 @@ func (k *keeper) acceptLocked(doc document) (before error) {
 		return nil
 	}
 	return k.settleLocked()
+}
+
+// past is a time by the wall clock, as the other one stands still while a machine is
+// paused, and not in the future: what a clock that is ahead has dated would stay
+// young for too long.
+func past(t time.Time) time.Time {
+	if now := time.Now(); t.After(now) {
+		t = now
+	}
+	return t.Round(0)
 }
 
 // settleLocked notes that a good answer came.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -40,6 +41,27 @@ func TestFileRoundTrip(t *testing.T) {
 			t.Errorf("(-got +want):\n%s", diff)
 		}
 	})
+}
+
+// What is told of times is the wall clock's, by which definitions expire: by the
+// monotonic one, which stands still while a machine is paused, they would be called
+// young, and decide nothing.
+func TestStatusIsOfTheWallClock(t *testing.T) {
+	k := newKeeper(Config{Logger: slog.New(slog.DiscardHandler)})
+	check := func(what string) {
+		t.Helper()
+		s := k.status(time.Now())
+		if s.CheckedAt.IsZero() || s.CheckedAt != s.CheckedAt.Round(0) || s.FetchedAt != s.FetchedAt.Round(0) {
+			t.Errorf("%s: checked at %v, fetched at %v: want both without a monotonic clock", what, s.CheckedAt, s.FetchedAt)
+		}
+	}
+	err := k.received(document{body: []byte(`{"flags":[]}`), source: FromUpstream, fetchedAt: time.Now(), checkedAt: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("received")
+	k.confirmed("", FromUpstream, time.Now())
+	check("confirmed")
 }
 
 // Whatever single byte is wrong, anywhere in the file, the file is refused.

@@ -182,7 +182,7 @@ func (k *keeper) received(doc document) error {
 
 func (k *keeper) confirmed(etag string, source Source, checkedAt time.Time) {
 	k.mu.Lock()
-	k.held.ETag, k.held.CheckedAt, k.held.Source = etag, checkedAt, source
+	k.held.ETag, k.held.CheckedAt, k.held.Source = etag, past(checkedAt), source
 	k.quotaLocked(false)
 	before := k.settleLocked()
 	k.serveLocked()

@@ -60,8 +60,7 @@ func (k *keeper) serveLocked() {
 		next.set = k.none
 	}
 	if k.maxAge > 0 && !k.cleared && !k.held.CheckedAt.IsZero() {
-		// By the wall clock: the other one stands still while a machine is paused.
-		next.until = k.held.CheckedAt.Add(k.maxAge).Round(0)
+		next.until = k.held.CheckedAt.Add(k.maxAge)
 		next.expired = compiled.Withheld(rules.Missing{Kind: rules.Freshness, Name: k.maxAge.String()}, k.overridden)
 	}
 	if now := k.serving.Load(); now == nil || now.set != next.set || !now.until.Equal(next.until) {

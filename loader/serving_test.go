@@ -1,7 +1,13 @@
 package loader_test
 
 import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +77,59 @@ func TestOverridesOutlastDefinitions(t *testing.T) {
 			t.Errorf("over the quota: %q, and %v beside it", got, statusOf(l, "b"))
 		}
 	})
+}
+
+// A file from the future, written before the clock was set back, is as old as the
+// process, and expires.
+func TestFileFromTheFutureExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t)
+		file := filepath.Join(t.TempDir(), "flags")
+		cfg := loader.Config{File: file, ProjectToken: "phc_x", Host: "https://h", MaxAge: time.Hour, Bootstrap: []byte(documentB)}
+		first := ready(t, srv, cfg)
+		synctest.Wait()
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
+		aged := setBack(t, file, 365*24*time.Hour)
+
+		srv.Fail(posthogtest.Failure{Status: 503})
+		cfg.File = aged
+		l := start(t, srv, cfg)
+		if s := l.Status(); s.Source != loader.File || statusOf(l, "a") != rules.Decided || s.CheckedAt.After(time.Now()) {
+			t.Fatalf("at the start: %+v", s)
+		}
+		time.Sleep(time.Hour + time.Second)
+		if got := statusOf(l, "a"); got != rules.Inconclusive {
+			t.Errorf("an hour later: %v, want it inconclusive", got)
+		}
+	})
+}
+
+// setBack copies a last-known-good file as a clock that is ahead would have
+// written it.
+func setBack(t *testing.T, file string, by time.Duration) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitN(string(data), "\n", 3)
+	var header map[string]any
+	if err := json.Unmarshal([]byte(lines[1]), &header); err != nil {
+		t.Fatal(err)
+	}
+	header["checked_at"] = time.Now().Add(by).UTC()
+	about, err := json.Marshal(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := string(about) + "\n" + lines[2]
+	aged := file + ".ahead"
+	if err := os.WriteFile(aged, fmt.Appendf(nil, "hogflags-definitions 1 %x\n%s", sha256.Sum256([]byte(rest)), rest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return aged
 }
 
 func TestUnknownAgeNeverExpires(t *testing.T) {
