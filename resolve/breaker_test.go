@@ -128,12 +128,12 @@ func TestBreakerRecovers(t *testing.T) {
 func TestUnknownIsBounded(t *testing.T) {
 	var u unknown
 	for i := range maxUnknown + 10 {
-		u.add(1, fmt.Sprint(i))
+		u.add(1, scoped{key: fmt.Sprint(i)})
 	}
-	if len(u.keys) != maxUnknown || !u.has(1, "0") || u.has(2, "0") || u.has(1, fmt.Sprint(maxUnknown)) {
+	if len(u.keys) != maxUnknown || !u.has(1, scoped{key: "0"}) || u.has(2, scoped{key: "0"}) || u.has(1, scoped{key: fmt.Sprint(maxUnknown)}) {
 		t.Errorf("%d keys are remembered", len(u.keys))
 	}
-	if u.add(2, "a"); len(u.keys) != 1 || u.has(2, "0") {
+	if u.add(2, scoped{key: "a"}); len(u.keys) != 1 || u.has(2, scoped{key: "0"}) {
 		t.Error("a refresh does not forget")
 	}
 }

@@ -228,16 +228,7 @@ func (r *Resolver) open(q *Question, key string, a *rules.Answer) bool {
 	case rules.Inconclusive:
 		return true
 	}
-	return !q.Set.Has(key) && !r.unknown.has(q.Refresh, q.scoped(key))
-}
-
-// scoped is a key with all else that decides whether PostHog knows it.
-func (q *Question) scoped(key string) string {
-	s := q.Subject
-	if s.Runtime == rules.RuntimeServer && len(s.Contexts) == 0 {
-		return key
-	}
-	return fmt.Sprintf("%s\x00%d\x00%q", key, s.Runtime, s.Contexts)
+	return !q.Set.Has(key) && !r.unknown.has(q.Refresh, scope(key, q.Subject))
 }
 
 func (q *Question) known(key string) (Answer, bool) {
@@ -282,7 +273,7 @@ func (r *Resolver) ask(ctx context.Context, q *Question, cause Cause, answers []
 		case response.Errors && a.local.Status == rules.Inconclusive:
 			a.remote.err = ErrFailed
 		case q.Set != nil && !response.Errors && a.local.Status == rules.NotFound:
-			r.unknown.add(q.Refresh, q.scoped(key))
+			r.unknown.add(q.Refresh, scope(key, q.Subject))
 		}
 	}
 	r.report(sent, cause, keys, answers)

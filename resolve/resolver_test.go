@@ -175,6 +175,24 @@ func TestMerge(t *testing.T) {
 }
 
 // A snapshot is of one moment, and leaves the subject as it was.
+// A key that nobody knows says nothing of another one, however it is spelled: keys
+// may come from outside.
+func TestUnknownKeysDoNotMeet(t *testing.T) {
+	remote := &server{flags: map[string]posthogapi.Flag{}}
+	r := New(Config{Remote: remote})
+	set := rules.Compile(&flagdef.Definitions{}, rules.Options{})
+	server := &rules.Subject{DistinctID: "u"}
+	client := &rules.Subject{DistinctID: "u", Runtime: rules.RuntimeClient}
+	if _, err := r.Flags(t.Context(), &Question{Set: set, Subject: server}, []string{"a\x001\x00[]"}); err != nil {
+		t.Fatal(err)
+	}
+	remote.flags["a"] = posthogapi.Flag{Key: "a", Enabled: true}
+	answers, err := r.Flags(t.Context(), &Question{Set: set, Subject: client}, []string{"a"})
+	if err != nil || !answers[0].Enabled() {
+		t.Errorf("a for a client: %v, %v; want PostHog's answer", answers[0].Status(), err)
+	}
+}
+
 func TestSubjectIsGivenBack(t *testing.T) {
 	defs, err := flagdef.Parse([]byte(`{"flags":[{"key":"f","active":true,"filters":{"groups":[{"properties":[{"key":"d","type":"person","operator":"is_date_after","value":"-1d"}]}]}}]}`))
 	if err != nil {

@@ -1,6 +1,11 @@
 package resolve
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+
+	"github.com/hogflags/hogflags/rules"
+)
 
 // maxUnknown bounds the keys that are remembered: they may come from outside.
 const maxUnknown = 10_000
@@ -10,17 +15,32 @@ const maxUnknown = 10_000
 type unknown struct {
 	mu      sync.RWMutex
 	refresh uint64
-	keys    map[string]struct{}
+	keys    map[scoped]struct{}
 }
 
-func (u *unknown) has(refresh uint64, key string) bool {
+// scoped is a key with all else that decides whether PostHog knows it.
+type scoped struct {
+	key      string
+	runtime  rules.Runtime
+	contexts string
+}
+
+func scope(key string, s *rules.Subject) scoped {
+	k := scoped{key: key, runtime: s.Runtime}
+	if len(s.Contexts) > 0 {
+		k.contexts = fmt.Sprintf("%q", s.Contexts)
+	}
+	return k
+}
+
+func (u *unknown) has(refresh uint64, key scoped) bool {
 	u.mu.RLock()
 	defer u.mu.RUnlock()
 	_, ok := u.keys[key]
 	return ok && u.refresh == refresh
 }
 
-func (u *unknown) add(refresh uint64, key string) {
+func (u *unknown) add(refresh uint64, key scoped) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
@@ -30,7 +50,7 @@ func (u *unknown) add(refresh uint64, key string) {
 		u.refresh, u.keys = refresh, nil
 	}
 	if u.keys == nil {
-		u.keys = map[string]struct{}{}
+		u.keys = map[scoped]struct{}{}
 	}
 	if len(u.keys) < maxUnknown {
 		u.keys[key] = struct{}{}
