@@ -23,7 +23,8 @@ const (
 // serves. It is hidden when printed or marshalled; only Reveal shows it.
 type SigningKey struct{ private ed25519.PrivateKey }
 
-// VerifyKey is a public Ed25519 key. It may be shown to anybody.
+// VerifyKey is a public Ed25519 key. It may be shown to anybody. The zero one is
+// none: anybody could sign for it.
 type VerifyKey struct{ public [ed25519.PublicKeySize]byte }
 
 // NewSigningKey draws a key from the system's source of randomness.
@@ -90,13 +91,20 @@ func decodeExactly(text string, size int) ([]byte, bool) {
 	return b, err == nil && len(b) == size
 }
 
-// Reveal is the key as text, one line, to be written where nobody else reads.
+// Reveal is the key as text, one line, to be written where nobody else reads. It
+// is empty for the zero key.
 func (k SigningKey) Reveal() string {
+	if k.private == nil {
+		return ""
+	}
 	return signingPrefix + base64.RawURLEncoding.EncodeToString(k.private.Seed())
 }
 
-// Public is the key that verifies what k signs.
+// Public is the key that verifies what k signs: zero for the zero key.
 func (k SigningKey) Public() VerifyKey {
+	if k.private == nil {
+		return VerifyKey{}
+	}
 	return VerifyKey{[ed25519.PublicKeySize]byte(k.private.Public().(ed25519.PublicKey))}
 }
 

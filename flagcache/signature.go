@@ -60,12 +60,20 @@ func (k SigningKey) sign(b statement) string {
 // SignedBy is the ID of the key that a signature claims to be made with, empty
 // if it is none.
 func SignedBy(signature string) string {
-	kind, rest, _ := strings.Cut(signature, ":")
-	id, _, ok := strings.Cut(rest, ":")
-	if kind != algorithm || !ok {
-		return ""
-	}
+	id, _ := cutSignature(signature)
 	return id
+}
+
+// cutSignature takes apart what sign wrote; both are empty if it is none.
+func cutSignature(signature string) (id, sig string) {
+	rest, ok := strings.CutPrefix(signature, algorithm+":")
+	if !ok {
+		return "", ""
+	}
+	if id, sig, ok = strings.Cut(rest, ":"); !ok {
+		return "", ""
+	}
+	return id, sig
 }
 
 // verify reports why the signature does not prove that b was signed with one of
@@ -74,8 +82,8 @@ func verify(keys []VerifyKey, b statement, signature string) error {
 	if signature == "" {
 		return errors.New("not signed")
 	}
-	id := SignedBy(signature)
-	sig, ok := decodeExactly(signature[strings.LastIndexByte(signature, ':')+1:], ed25519.SignatureSize)
+	id, text := cutSignature(signature)
+	sig, ok := decodeExactly(text, ed25519.SignatureSize)
 	if id == "" || !ok {
 		return errors.New("its signature is malformed")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,11 +71,15 @@ func NewSigned(store Store, keys Keys) (*Signed, error) {
 // anew. A store that could sign has to be able to go on: else ErrNoSigningKey, and
 // the keys stay.
 func (s *Signed) Rotate(keys Keys) error {
+	keys.Verify = slices.Clone(keys.Verify)
 	if keys.Sign.private != nil {
 		keys.Verify = append([]VerifyKey{keys.Sign.Public()}, keys.Verify...)
 	}
-	if len(keys.Verify) == 0 {
+	switch {
+	case len(keys.Verify) == 0:
 		return errors.New("sign store: no key to verify with")
+	case slices.Contains(keys.Verify, VerifyKey{}):
+		return errors.New("sign store: a key to verify with is the zero key, for which anybody can sign")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -111,6 +111,10 @@ func TestSignedRefuses(t *testing.T) {
 		{"checked", change(func(e *flagcache.Entry) { e.CheckedAt = e.CheckedAt.Add(time.Hour) }), "does not match", false},
 		{"not signed", change(func(e *flagcache.Entry) { e.Signature = "" }), "not signed", false},
 		{"malformed", change(func(e *flagcache.Entry) { e.Signature = "ed25519:" + key.Public().ID() + ":AAAA" }), "malformed", false},
+		{"signature spelled otherwise", change(func(e *flagcache.Entry) {
+			at := strings.LastIndexByte(e.Signature, ':')
+			e.Signature = e.Signature[:at] + ":x" + e.Signature[at:]
+		}), "malformed", false},
 		{"pin's signature", func(l *flagcache.Ledger) {
 			change(func(e *flagcache.Entry) { e.Signature = l.Pin.Signature })(l)
 		}, "does not match", false},
@@ -306,6 +310,13 @@ func TestSignedNeedsKeys(t *testing.T) {
 	if _, err := flagcache.NewSigned(store, flagcache.Keys{}); err == nil {
 		t.Error("a signed store without keys was made")
 	}
+	// Signatures of the zero key, a point of order four, are made by trying four
+	// times.
+	for _, trusted := range [][]flagcache.VerifyKey{{{}}, {flagcache.NewSigningKey().Public(), {}}} {
+		if _, err := flagcache.NewSigned(store, flagcache.Keys{Verify: trusted}); err == nil {
+			t.Errorf("a signed store that trusts the zero key was made: %v", trusted)
+		}
+	}
 	s := signed(t, store, flagcache.Keys{Verify: []flagcache.VerifyKey{flagcache.NewSigningKey().Public()}})
 	if _, err := flagcache.New(s, flagcache.Options{}); !errors.Is(err, flagcache.ErrNoSigningKey) {
 		t.Errorf("a process that may lead without a signing key: %v", err)
@@ -330,6 +341,10 @@ func TestKeys(t *testing.T) {
 	text := key.Public().String() + "\n" + again.Public().String() + "\r\n"
 	if keys, err := flagcache.ParseVerifyKeys(text); err != nil || len(keys) != 2 || keys[0] != key.Public() {
 		t.Errorf("read back %v, %v", keys, err)
+	}
+	var none flagcache.SigningKey
+	if none.Reveal() != "" || none.Public() != (flagcache.VerifyKey{}) || none.String() != "no signing key" {
+		t.Errorf("the zero key is %q, %v, %v", none.Reveal(), none.Public(), none)
 	}
 	secret := strings.TrimPrefix(key.Reveal(), "hfsk_")
 	marshalled, err := json.Marshal(map[string]any{"key": key, "keys": flagcache.Keys{Sign: key}})
