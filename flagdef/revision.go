@@ -36,13 +36,14 @@ func (r Revision) IsZero() bool { return r == Revision{} }
 // MarshalText makes the revision a string in JSON: that of String.
 func (r Revision) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText reads what MarshalText wrote, and no other spelling of it.
 func (r *Revision) UnmarshalText(text []byte) error {
 	var read Revision
-	if len(text) > 0 {
-		if n, err := hex.Decode(read[:], text[:min(len(text), hex.EncodedLen(len(read)))]); err != nil || n != len(read) || len(text) != hex.EncodedLen(n) {
-			return fmt.Errorf("read revision: %d characters, want %d in hexadecimal", len(text), hex.EncodedLen(len(read)))
-		}
+	if len(text) == hex.EncodedLen(len(read)) {
+		_, _ = hex.Decode(read[:], text) // what is not read is not written again below
+	}
+	if read.String() != string(text) {
+		return fmt.Errorf("read revision: %d characters, want %d in hexadecimal, lower case", len(text), hex.EncodedLen(len(read)))
 	}
 	*r = read
 	return nil

@@ -19,7 +19,7 @@ func TestRevisionAsText(t *testing.T) {
 			t.Errorf("%s: read %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, bad := range []string{"12", strings.Repeat("g", 64), strings.Repeat("1", 66)} {
+	for _, bad := range []string{"12", strings.Repeat("g", 64), strings.Repeat("1", 66), strings.Repeat("A", 64), strings.Repeat("0", 64)} {
 		var got flagdef.Revision
 		if err := got.UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q was read", bad)

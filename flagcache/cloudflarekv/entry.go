@@ -2,7 +2,6 @@ package cloudflarekv
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -65,9 +64,10 @@ func encode(e *flagcache.Entry) ([]byte, metadata, error) {
 }
 
 func (m *metadata) usable() bool {
-	revision, err := hex.DecodeString(m.Revision)
+	var revision flagdef.Revision
+	err := revision.UnmarshalText([]byte(m.Revision))
 	return m.Schema == flagcache.Schema && m.Epoch > 0 && m.Epoch <= flagcache.MaxEpoch && m.Seq > 0 &&
-		err == nil && len(revision) == len(flagdef.Revision{}) && m.At >= 0 && m.Added >= 0
+		err == nil && !revision.IsZero() && m.At >= 0 && m.Added >= 0
 }
 
 // head is zero for metadata that is.
@@ -81,7 +81,7 @@ func (m *metadata) head() flagcache.Head {
 		FetchedAt: time.UnixMilli(m.Fetched).UTC(),
 		CheckedAt: time.UnixMilli(m.Checked).UTC(),
 	}
-	_, _ = hex.Decode(h.Revision[:], []byte(m.Revision)) // it is usable
+	_ = h.Revision.UnmarshalText([]byte(m.Revision)) // it is usable
 	return h
 }
 

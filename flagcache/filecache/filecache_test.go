@@ -1,9 +1,13 @@
 package filecache_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/hogflags/hogflags/flagcache"
 	"github.com/hogflags/hogflags/flagcache/cachetest"
@@ -47,6 +51,36 @@ func TestSuite(t *testing.T) {
 			}
 		},
 	})
+}
+
+// What somebody keeps beside the documents, under a name that only begins like
+// theirs, stays.
+func TestSweepTakesItsOwnAlone(t *testing.T) {
+	dir := t.TempDir()
+	scope := flagcache.Scope{Project: "phc_x", Host: "https://us.i.posthog.com"}
+	s := open(t, dir, scope)
+	former := strings.Repeat("0a", 32)
+	path := func(name string) string { return filepath.Join(dir, scope.Key()+"."+name+".json") }
+	for _, name := range []string{former, former + ".mine"} {
+		if err := os.WriteFile(path(name), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rec, err := s.Acquire(t.Context(), flagcache.Bid{Token: "t"}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := flagcache.NewEntry(scope, []byte(`{"flags":[]}`), "")
+	e.Position = flagcache.Position{Epoch: rec.Lease.Epoch, Seq: 1}
+	if _, err := s.Save(t.Context(), flagcache.Claim{Token: "t", Epoch: rec.Lease.Epoch}, e); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path(former)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a document that nothing names is still there: %v", err)
+	}
+	if _, err := os.Stat(path(former + ".mine")); err != nil {
+		t.Errorf("somebody's file was removed: %v", err)
+	}
 }
 
 func TestReplay(t *testing.T) {

@@ -154,7 +154,7 @@ func (w writer) sweep(keep map[flagdef.Revision]bool) {
 		}
 		if name, ok := strings.CutSuffix(part, documentSuffix); ok {
 			var rev flagdef.Revision
-			if n, err := hex.Decode(rev[:], []byte(name[:min(len(name), 2*len(rev))])); err != nil || n != len(rev) || keep[rev] {
+			if err := rev.UnmarshalText([]byte(name)); err != nil || rev.IsZero() || keep[rev] {
 				continue
 			}
 		} else if !strings.HasSuffix(part, ".tmp") {

@@ -112,11 +112,7 @@ func instant(n int64) time.Time {
 }
 
 func (d *decoder) revision(s string) (r flagdef.Revision) {
-	if s == "" {
-		return r
-	}
-	n, err := hex.Decode(r[:], []byte(s[:min(len(s), 2*len(r))]))
-	d.bad = d.bad || err != nil || n != len(r)
+	d.bad = r.UnmarshalText([]byte(s)) != nil || d.bad
 	return r
 }
 

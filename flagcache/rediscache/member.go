@@ -2,7 +2,6 @@ package rediscache
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,7 +118,7 @@ func strip(value []byte) (*flagcache.Entry, error) {
 			ETag:     m.ETag, FetchedAt: instant(m.Fetched), CheckedAt: instant(m.Checked),
 		},
 	}
-	if d.bad || e.Revision != flagcache.RevisionOf(body) || hex.EncodeToString(e.Revision[:]) != m.Revision {
+	if d.bad || e.Revision != flagcache.RevisionOf(body) {
 		return nil, errForeign
 	}
 	return e, nil
