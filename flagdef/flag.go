@@ -1,7 +1,5 @@
 package flagdef
 
-import "slices"
-
 // Flag is one feature flag as the document defines it.
 type Flag struct {
 	Key     string
@@ -67,19 +65,6 @@ func (f *Flag) Payload(key string) Value {
 		}
 	}
 	return nil
-}
-
-// Dependencies are the keys of the flags that the flag's filters name, each
-// once; nil if there are none.
-func (f *Flag) Dependencies() (keys []string) {
-	for i := range f.Conditions {
-		for j := range f.Conditions[i].Filters {
-			if filter := &f.Conditions[i].Filters[j]; filter.Type == "flag" && !slices.Contains(keys, filter.Key) {
-				keys = append(keys, filter.Key)
-			}
-		}
-	}
-	return keys
 }
 
 // Variant is one variant of a multivariate flag.

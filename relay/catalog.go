@@ -1,37 +1,27 @@
 package relay
 
-import "github.com/hogflags/hogflags/flagdef"
+import "github.com/hogflags/hogflags/rules"
 
-// catalog is what the relay needs to know of a document beside its rules, to
-// tell which requests they can answer.
+// catalog is what the relay needs to know of rules, beside their answers, to tell
+// which requests they can answer.
 type catalog struct {
 	// flags has every flag of the feed, with those that its filters name:
 	// PostHog answers for them, too.
 	flags      map[string][]string
-	variants   map[string]bool // flags that have variants
+	variants   map[string]bool // flags that may have variants
 	continuity bool            // an active flag has experience continuity
 	runtimes   bool            // an active flag is for servers or for clients alone
 }
 
-func newCatalog(body []byte) catalog {
-	defs, err := flagdef.Parse(body)
-	if err != nil {
-		return catalog{} // the loader has parsed it
-	}
-	c := catalog{
-		flags:    make(map[string][]string, len(defs.Flags)),
-		variants: map[string]bool{},
-	}
-	for i := range defs.Flags {
-		f := &defs.Flags[i]
-		c.flags[f.Key] = f.Dependencies()
-		if len(f.Variants) > 0 {
-			c.variants[f.Key] = true
+func newCatalog(set *rules.Set) catalog {
+	c := catalog{flags: make(map[string][]string, set.Len()), variants: map[string]bool{}}
+	for _, t := range set.Traits() {
+		c.flags[t.Key] = t.Needs
+		if t.Variants {
+			c.variants[t.Key] = true
 		}
-		if f.Active || f.Problem != nil {
-			c.continuity = c.continuity || f.Continuity || f.Problem != nil
-			c.runtimes = c.runtimes || f.Runtime != "" && f.Runtime != "all" || f.Problem != nil
-		}
+		c.continuity = c.continuity || t.Active && t.Continuity
+		c.runtimes = c.runtimes || t.Active && (t.Runtime != "" || t.Unusable)
 	}
 	return c
 }

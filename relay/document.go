@@ -51,7 +51,7 @@ func newDocument(d loader.Definitions, set *rules.Set, maxAge time.Duration) *do
 		gzipped: sync.OnceValue(func() []byte { return gzipOf(d.Body) }),
 		zstded:  sync.OnceValue(func() []byte { return zstdOf(d.Body) }),
 		set:     set,
-		feed:    newCatalog(d.Body),
+		feed:    newCatalog(set),
 	}
 	doc.inFlags = newTexts(set, appendNamed)
 	doc.inBulk = newTexts(set, func(b []byte, a *rules.Answer) []byte {

@@ -75,6 +75,8 @@ export interface CatalogFlag {
   readonly active: boolean;
   /** It has experience continuity. */
   readonly continuity: boolean;
+  /** It may be on with a variant. */
+  readonly variants: boolean;
   /** "server", "client", or "" for every runtime. */
   readonly runtime: string;
   /** The keys of the flags that its filters name. */

@@ -50,7 +50,7 @@ func Load(document []byte, zone string) (*Set, error) {
 	}
 	s := &Set{rules: rules.Compile(defs, opts), next: 1}
 	s.keys = s.rules.Keys()
-	s.catalog = catalogOf(defs, s.keys)
+	s.catalog = catalogOf(s.rules)
 	s.known = make([][]form, len(s.keys))
 	return s, nil
 }

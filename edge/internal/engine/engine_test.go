@@ -80,13 +80,23 @@ func TestAnswersAreToldOnce(t *testing.T) {
 // The catalog numbers flags as questions do, also where two share a key.
 func TestCatalog(t *testing.T) {
 	s := load(t)
+	type flag struct {
+		Key                          string
+		Active, Continuity, Variants bool
+		Runtime                      string
+		Needs                        []string
+	}
+	type catalog struct {
+		Minimal bool
+		Flags   []flag
+	}
 	var got catalog
 	if err := json.Unmarshal(s.Catalog(), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := catalog{Minimal: true, Flags: []catalogFlag{
+	want := catalog{Minimal: true, Flags: []flag{
 		{Key: "pro", Active: true, Needs: []string{}},
-		{Key: "old", Active: true, Needs: []string{}},
+		{Key: "old", Active: true, Continuity: true, Variants: true, Needs: []string{}},
 		{Key: "app", Active: true, Runtime: "client", Needs: []string{}},
 		{Key: "child", Active: true, Continuity: true, Needs: []string{"pro"}},
 		{Key: "last", Active: true, Needs: []string{}},
