@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -85,6 +86,40 @@ func TestOFREPSingle(t *testing.T) {
 		delete(metadata, "revision")
 		if diff := cmp.Diff(got, decoded(t, test.want)); diff != "" {
 			t.Errorf("%s of %s (-got +want):\n%s", test.key, test.body, diff)
+		}
+	}
+}
+
+// The Worker of edge/ answers alike: its tests read the same table.
+func TestOFREPTable(t *testing.T) {
+	text, err := os.ReadFile("testdata/ofrep.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table struct {
+		Definitions json.RawMessage
+		Rows        []struct {
+			Key, Body string
+			Status    int
+			Answer    map[string]any
+		}
+	}
+	if err := json.Unmarshal(text, &table); err != nil {
+		t.Fatal(err)
+	}
+	up := posthogtest.New(t)
+	up.SetDefinitions(table.Definitions)
+	r := start(t, up, project(never))
+	r.ready(t)
+	for _, row := range table.Rows {
+		a := r.send(t, http.MethodPost, flagsPath+"/"+row.Key, row.Body, bearer...)
+		got := decoded(t, a.body)
+		delete(got, "errorDetails")
+		if metadata, ok := got["metadata"].(map[string]any); ok {
+			delete(metadata, "revision")
+		}
+		if diff := cmp.Diff(got, row.Answer); diff != "" || a.status != row.Status {
+			t.Errorf("%s of %s: %d, want %d (-got +want):\n%s", row.Key, row.Body, a.status, row.Status, diff)
 		}
 	}
 }

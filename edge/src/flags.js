@@ -39,8 +39,9 @@ export function answerFlags(flags, url, headers, text, { projectToken, server, i
   const parts = [];
   for (const answer of answers) {
     if (answer.status === "not found" || answer.reason === "flag_disabled") continue;
-    if (answer.status === "inconclusive") {
-      if (!incomplete) throw new NotHere(`${answer.key} is inconclusive: ${answer.missing.map((m) => m.text).join(", ")}`);
+    if (!answer.payloadKnown) { // nor is it where nothing is decided
+      const why = answer.status === "decided" ? "its payload is encrypted" : answer.missing.map((m) => m.text).join(", ");
+      if (!incomplete) throw new NotHere(`${answer.key} is inconclusive: ${why}`);
       failed = true;
     }
     parts.push(wire(answer));

@@ -1,4 +1,5 @@
-// OpenFeature's remote evaluation protocol: one flag, or all.
+// OpenFeature's remote evaluation protocol: one flag, or all. The relay answers
+// alike (relay/ofrepanswer.go); relay/testdata/ofrep.json holds both to it.
 
 import { parseExact } from "./json.js";
 import { sha256 } from "./entry.js";
@@ -16,14 +17,17 @@ export class Refusal extends Error {
 export function subjectOf(text) {
   let request;
   try {
-    request = parseExact(text);
+    request = text === "" ? {} : parseExact(text);
   } catch {
     throw new Refusal(400, "PARSE_ERROR", "the body is not JSON");
   }
   const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!isObject(request) || !isObject(request.context)) throw new Refusal(400, "INVALID_CONTEXT", 'the body has no "context" that is an object');
-  const { targetingKey, groups, group_properties: groupProperties, groupProperties: inCamelCase, ...properties } = request.context;
-  if (typeof targetingKey !== "string" || targetingKey === "") throw new Refusal(400, "TARGETING_KEY_MISSING", "the context has no targetingKey: give it the distinct id");
+  if (!isObject(request)) throw new Refusal(400, "PARSE_ERROR", "the body is not an object");
+  const context = request.context ?? {};
+  if (!isObject(context)) throw new Refusal(400, "INVALID_CONTEXT", "the context is not an object");
+  const { targetingKey, groups, group_properties: groupProperties, groupProperties: inCamelCase, ...properties } = context;
+  if ((targetingKey ?? "") === "") throw new Refusal(400, "TARGETING_KEY_MISSING", "the context has no targetingKey: give it the distinct id");
+  if (typeof targetingKey !== "string") throw new Refusal(400, "INVALID_CONTEXT", "the targetingKey is not a string");
   return JSON.stringify({ distinct_id: targetingKey, groups, group_properties: groupProperties ?? inCamelCase, person_properties: properties });
 }
 
@@ -31,7 +35,7 @@ export function answerOne(flags, key, subject, runtime) {
   const answer = asked(() => flags.evaluate(key, subject, { runtime }));
   if (answer.status === "not found") throw new Refusal(404, "FLAG_NOT_FOUND", `no flag ${JSON.stringify(key)}`);
   if (answer.status === "inconclusive") throw new Refusal(400, "GENERAL", details(answer));
-  return JSON.stringify(success(answer));
+  return JSON.stringify(success(answer, flags));
 }
 
 /** The body for all flags, with its ETag: the same answers have the same, wherever they are given. */
@@ -39,7 +43,7 @@ export async function answerAll(flags, subject, runtime) {
   const answers = asked(() => flags.evaluateAll(subject, { runtime }));
   const body = JSON.stringify({
     flags: answers.map((answer) =>
-      answer.status === "decided" ? success(answer) : { key: answer.key, errorCode: "GENERAL", errorDetails: details(answer) }),
+      answer.status === "decided" ? success(answer, flags) : { key: answer.key, errorCode: "GENERAL", errorDetails: details(answer) }),
   });
   return { body, etag: `"${(await sha256(new TextEncoder().encode(body))).slice(0, 32)}"` };
 }
@@ -54,14 +58,28 @@ function asked(evaluate) {
 
 const details = (answer) => `inconclusive: ${answer.missing.map((missing) => missing.text).join(", ")}`;
 
-const reasons = {
-  condition_match: "TARGETING_MATCH", super_condition_value: "TARGETING_MATCH", holdout_condition_value: "SPLIT",
-  out_of_rollout_bound: "SPLIT", no_condition_match: "DEFAULT", no_group_type: "DEFAULT", missing_dependency: "DEFAULT", flag_disabled: "DISABLED",
-};
+const said = new WeakMap(); // answer -> what is said of it; decided answers are shared
 
-function success(answer) {
-  const metadata = { posthog_reason: answer.description, flag_id: answer.id, flag_version: answer.version };
-  if (answer.payload !== null) metadata.payload = answer.payload;
-  const variant = answer.variant ?? (answer.enabled ? "on" : "off");
-  return { key: answer.key, value: answer.value, reason: reasons[answer.reason] ?? "UNKNOWN", variant, metadata };
+function success(answer, flags) {
+  if (!said.has(answer)) said.set(answer, resolution(answer, flags));
+  return said.get(answer);
+}
+
+function resolution({ key, enabled, variant, reason, id, version, payload }, { catalog }) {
+  const resolved = { key };
+  // One with variants that is off has no value: that is the code's default, which is of the right type.
+  if (enabled) resolved.value = variant ?? true;
+  else if (!catalog.flags.find((flag) => flag.key === key).variants) resolved.value = false;
+  resolved.reason = enabled ? "TARGETING_MATCH" : reason === "flag_disabled" ? "DISABLED" : "DEFAULT";
+  if (variant !== null) resolved.variant = variant;
+  const metadata = { local: true };
+  if (id !== 0) metadata.flagId = id;
+  if (version !== 0) metadata.version = String(version);
+  if (reason !== null) metadata.posthogReason = reason;
+  if (payload !== null) {
+    const stored = JSON.parse(payload);
+    metadata.payload = typeof stored === "string" ? stored : payload; // its text is JSON
+  }
+  resolved.metadata = metadata;
+  return resolved;
 }

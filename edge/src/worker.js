@@ -29,7 +29,7 @@ export function worker(module, configure) {
       if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: cors(request) });
       let response;
       if (path === "/flags") response = await flags(request, url, config, context);
-      else if (path.startsWith("/ofrep/v1/evaluate/flags")) response = await ofrep(request, path, config, context);
+      else if (/^\/ofrep\/v1\/evaluate\/flags(\/|$)/.test(path)) response = await ofrep(request, path, config, context);
       else if (config.forward) return fetch(forwarded(request, url, config));
       else response = refused(404, "there is nothing at this address: /flags and /ofrep/v1/evaluate/flags are");
       for (const [name, value] of Object.entries(cors(request))) response.headers.set(name, value);
@@ -80,7 +80,7 @@ export function worker(module, configure) {
       if (held === null) throw new Refusal(503, "PROVIDER_NOT_READY", "no definitions could be read");
       if (key !== undefined) return new Response(answerOne(held, decoded(key), subject, runtime), { headers: json });
       const { body, etag } = await answerAll(held, subject, runtime);
-      if (request.headers.get("If-None-Match") === etag) return new Response(null, { status: 304, headers: { ETag: etag } });
+      if (matches(request.headers.get("If-None-Match"), etag)) return new Response(null, { status: 304, headers: { ETag: etag } });
       return new Response(body, { headers: { ...json, ETag: etag } });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
@@ -88,6 +88,11 @@ export function worker(module, configure) {
       return new Response(JSON.stringify(named), { status: error.status, headers: json });
     }
   }
+}
+
+// By weak comparison: Cloudflare weakens the validator of what it compresses.
+function matches(list, etag) {
+  return (list ?? "").split(",").some((validator) => validator.trim().replace(/^W\//, "") === etag);
 }
 
 function decoded(key) {

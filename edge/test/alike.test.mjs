@@ -1,10 +1,12 @@
 // The Worker and the relay read requests by the same rules, each in its language.
-// These are the tables that relay/worker_test.go reads, too.
+// These are the tables that relay/worker_test.go and relay/ofrep_test.go read, too.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { NotHere, readAsk } from "../src/ask.js";
+import { Evaluator } from "../src/index.js";
+import { answerAll, answerOne, Refusal, subjectOf } from "../src/ofrep.js";
 import { mayBeBot, runtimeOf } from "../src/runtime.js";
 
 const table = (name) => JSON.parse(readFileSync(new URL(`../../relay/testdata/${name}`, import.meta.url)));
@@ -26,5 +28,25 @@ test("which requests are answered where they arrive", () => {
       why = error.message;
     }
     assert.equal(why === undefined, here === "both", `?${query} ${JSON.stringify(headers)} ${body}: ${why ?? "answered"}, want ${JSON.stringify(here)}`);
+  }
+});
+
+test("what an OFREP request is answered", async () => {
+  const { definitions, rows } = table("ofrep.json");
+  const flags = new Evaluator(new WebAssembly.Module(readFileSync(new URL("../dist/hogflags.wasm", import.meta.url)))).load(definitions);
+  for (const { key, body, status, answer } of rows) {
+    let got;
+    try {
+      const subject = subjectOf(body);
+      got = { status: 200, answer: JSON.parse(answerOne(flags, decodeURIComponent(key), subject, "server")) };
+      const { flags: all } = JSON.parse((await answerAll(flags, subject, "server")).body);
+      assert.deepEqual(all.find((flag) => flag.key === got.answer.key), answer, `${key} of ${body}, among all`);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { errorDetails, ...rest } = error.body;
+      assert.notEqual(errorDetails, "");
+      got = { status: error.status, answer: { key, ...rest } };
+    }
+    assert.deepEqual(got, { status, answer }, `${key} of ${body}`);
   }
 });

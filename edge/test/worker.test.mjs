@@ -168,6 +168,19 @@ test("/flags is answered as PostHog would, and nothing is requested", async () =
   assert.equal(posthog.requests.length, asked, "no request while serving");
 });
 
+test("a payload that is encrypted is not known here", async () => {
+  const secret = JSON.stringify({ flags: [{ id: 1, key: "secret", active: true, has_encrypted_payloads: true, filters: { groups: [{}], payloads: { true: '"gAAAAA"' } } }] });
+  const named = request({ flag_keys_to_evaluate: ["secret"] });
+  const alone = await fleet();
+  alone.posthog.document = secret;
+  await alone.write();
+  assert.equal((await (await alone.post("/flags?v=2", named)).json()).errorsWhileComputingFlags, true);
+  const forwarding = await fleet({ FORWARD: true });
+  forwarding.posthog.document = secret;
+  await forwarding.write();
+  assert.equal((await (await forwarding.post("/flags?v=2", named)).json()).forwarded, JSON.stringify(named));
+});
+
 test("what cannot be answered is forwarded whole, if the operator says so", async () => {
   const { posthog, write, post } = await fleet({ FORWARD: true });
   await write();
@@ -297,16 +310,14 @@ test("OFREP, single and bulk", async () => {
   assert.equal(one.status, 200);
   const answer = await one.json();
   assert.equal(answer.key, "flag-000");
-  assert.ok(["control", "test", false].includes(answer.value));
+  assert.ok(["control", "test", undefined].includes(answer.value), "off is the code's default, which is a text");
   for (const value of Object.values(answer.metadata)) assert.ok(["string", "number", "boolean"].includes(typeof value));
 
   for (const [suffix, body, status, code] of [
     ["/nope", { context }, 404, "FLAG_NOT_FOUND"],
     ["/a%2Fb", { context }, 404, "FLAG_NOT_FOUND"],
     ["/flag-000", { context: { ...person } }, 400, "TARGETING_KEY_MISSING"],
-    ["/flag-000", { context: { targetingKey: 5 } }, 400, "TARGETING_KEY_MISSING"],
-    ["/flag-000", { context: null }, 400, "INVALID_CONTEXT"],
-    ["/flag-000", "", 400, "PARSE_ERROR"],
+    ["/flag-000", "{", 400, "PARSE_ERROR"],
     ["/gated", { context: { targetingKey: "u" } }, 400, "GENERAL"],
     ["", { context: [] }, 400, "INVALID_CONTEXT"],
   ]) {
@@ -321,7 +332,10 @@ test("OFREP, single and bulk", async () => {
   const { flags } = await bulk.json();
   assert.deepEqual(flags.map((flag) => flag.key), ["flag-000", "flag-001", "flag-002", "gated"]);
   assert.deepEqual(flags[0], answer);
-  assert.equal((await post(path, { context }, { ...key, "If-None-Match": etag })).status, 304);
+  for (const validator of [etag, `W/${etag}`, `"other", W/${etag}`]) {
+    assert.equal((await post(path, { context }, { ...key, "If-None-Match": validator })).status, 304, `${validator}: Cloudflare weakens that of what it compresses`);
+  }
+  assert.equal((await post(`${path}x`, { context }, key)).status, 404, "another path");
   const other = await post(path, { context: { targetingKey: "user-1" } }, { ...key, "If-None-Match": etag });
   assert.equal(other.status, 200, "the ETag covers the whole context");
   assert.equal((await other.json()).flags[3].errorCode, "GENERAL", "a flag's failure is in its place");
