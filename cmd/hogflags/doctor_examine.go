@@ -188,10 +188,12 @@ func (e *examination) entry(ctx context.Context) {
 	} else {
 		e.add("definitions", flagcache.SeverityOK, "", "%s, %d bytes", h.Revision.Short(), size)
 	}
-	age := e.record.Now.Sub(h.CheckedAt)
-	if age > 3*e.interval {
+	switch age := e.record.Now.Sub(h.CheckedAt); {
+	case h.CheckedAt.IsZero():
+		e.add("age", flagcache.SeverityNote, "", "not known: another SDK stored them")
+	case age > 3*e.interval:
 		e.add("age", flagcache.SeverityWarning, "look at the leader, or run hogflags sync more often", "PostHog confirmed them %s", ago(age))
-	} else {
+	default:
 		e.add("age", flagcache.SeverityOK, "", "PostHog confirmed them %s", ago(age))
 	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/hogflags/hogflags/relay"
@@ -25,9 +27,12 @@ func (c *relayKeyCmd) Run(std console) error {
 		return err
 	}
 	line, err := bufio.NewReader(std.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return badInput("--hash < key.txt", "read standard input: %w", err)
+	}
 	key := strings.TrimSpace(line)
 	if key == "" {
-		return badInput("--hash < key.txt", "no key on standard input: %w", err)
+		return badInput("--hash < key.txt", "no key on the first line of standard input")
 	}
 	_, err = fmt.Fprintln(std.out, relay.HashKey(key))
 	return err

@@ -81,6 +81,12 @@ func TestStatusOfUnknownAge(t *testing.T) {
 	if rec, err = store.Record(t.Context()); err != nil || ledBy(rec).AgeSeconds != nil {
 		t.Errorf("sync reports %+v, %v; want no age", ledBy(rec), err)
 	}
+	found := examination{store: store, interval: 30 * time.Second, record: rec}
+	found.entry(t.Context())
+	want := flagcache.Finding{Check: "age", Severity: flagcache.SeverityNote, Message: "not known: another SDK stored them"}
+	if got := found.findings[len(found.findings)-1]; got != want {
+		t.Errorf("the doctor says %+v, want %+v", got, want)
+	}
 }
 
 // A watch prints what is there and each change, and nothing in between.
