@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,7 @@ const maxFormer = 15
 
 // feed keeps a project's definitions current.
 type feed struct {
+	name   string // the project's, when it started
 	of     supply
 	loader *loader.Loader
 	fleet  *flagcache.Fleet  // nil: it asks PostHog by itself
@@ -41,7 +43,7 @@ type feed struct {
 // serves those of the feed that it takes over from, if there is one, until it has
 // others.
 func startFeed(ctx context.Context, name string, of supply, keys flagcache.Keys, from *feed, d deps) (*feed, error) {
-	f := &feed{of: of, ready: make(chan struct{}), ended: make(chan struct{})}
+	f := &feed{name: name, of: of, ready: make(chan struct{}), ended: make(chan struct{})}
 	log := d.log.With("project", name)
 	cfg := loader.Config{
 		File:            of.lastKnownGood,
@@ -192,7 +194,21 @@ func (f *feed) etag(of *document) string {
 // usable for requests that have it. It is called once.
 func (f *feed) close() error {
 	close(f.ended)
-	return errors.Join(f.loader.Close(), f.closeStore())
+	if err := errors.Join(f.loader.Close(), f.closeStore()); err != nil {
+		return fmt.Errorf("project %s: %w", f.name, err)
+	}
+	return nil
+}
+
+// closeAll closes feeds at the same time: each may have to wait for its store.
+func closeAll(feeds []*feed) error {
+	var wait sync.WaitGroup
+	errs := make([]error, len(feeds))
+	for i, f := range feeds {
+		wait.Go(func() { errs[i] = f.close() })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
 }
 
 func (f *feed) closeStore() error {

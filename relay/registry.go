@@ -54,6 +54,15 @@ func newRegistry(cfg Config, projects []*project) *registry {
 	return s
 }
 
+// feeds are those of the projects, in their order.
+func (s *registry) feeds() []*feed {
+	feeds := make([]*feed, len(s.projects))
+	for i, p := range s.projects {
+		feeds[i] = p.feed
+	}
+	return feeds
+}
+
 func (s *registry) waitUntilReady(ctx context.Context) error {
 	for _, p := range s.projects {
 		if p.Optional {

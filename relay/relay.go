@@ -133,15 +133,9 @@ func (r *Relay) Close() error {
 		return nil
 	}
 	r.closed = true
-	var wait sync.WaitGroup
-	projects := r.current.Load().projects
-	errs := make([]error, len(projects))
-	for i, p := range projects {
-		wait.Go(func() { errs[i] = p.feed.close() })
-	}
-	wait.Wait()
+	err := closeAll(r.current.Load().feeds())
 	if t, ok := r.deps.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
-	return errors.Join(errs...)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Reload replaces the configuration without dropping a request: those under way
@@ -156,24 +157,14 @@ func (s *succession) undo() error {
 	for _, f := range s.paused {
 		f.resume()
 	}
-	var errs []error
-	for _, f := range s.started {
-		errs = append(errs, f.close())
-	}
-	return errors.Join(errs...)
+	return closeAll(s.started)
 }
 
 // retire ends the feeds that the next registry does not use.
 func (r *Relay) retire(former, next *registry) {
-	used := map[*feed]bool{}
-	for _, p := range next.projects {
-		used[p.feed] = true
-	}
-	for _, p := range former.projects {
-		if !used[p.feed] {
-			if err := p.feed.close(); err != nil {
-				r.deps.log.Warn("a feed did not end well", "project", p.Name, "error", err)
-			}
-		}
+	used := next.feeds()
+	unused := slices.DeleteFunc(former.feeds(), func(f *feed) bool { return slices.Contains(used, f) })
+	if err := closeAll(unused); err != nil {
+		r.deps.log.Warn("a feed did not end well", "error", err)
 	}
 }

@@ -2,7 +2,9 @@ package relay_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hogflags/hogflags/flagcache"
+	"github.com/hogflags/hogflags/flagcache/memorycache"
 	"github.com/hogflags/hogflags/posthogapi/posthogtest"
 	"github.com/hogflags/hogflags/relay"
 )
@@ -346,5 +350,74 @@ func TestAdminAddress(t *testing.T) {
 		if a := r.admin(t, "POST", path); a.status != want {
 			t.Errorf("POST %s: %d, want %d", path, a.status, want)
 		}
+	}
+}
+
+// together is a store whose lease is given back when the others' are, too.
+type together struct {
+	*memorycache.Store
+	*meeting
+}
+
+// meeting is of those that are still to come.
+type meeting struct {
+	missing atomic.Int32
+	met     chan struct{} // closed when nobody is missing
+	alone   atomic.Bool   // somebody gave up
+}
+
+func (s together) Release(ctx context.Context, claim flagcache.Claim) (flagcache.Record, error) {
+	if s.missing.Add(-1) == 0 {
+		close(s.met)
+	}
+	select {
+	case <-s.met:
+	case <-ctx.Done():
+		s.alone.Store(true)
+	}
+	return s.Store.Release(ctx, claim)
+}
+
+func (together) Close() error { return nil }
+
+// Feeds that a reload replaces end all at a time: one whose store is slow does not
+// keep the others, nor the next reload, waiting for as long as all of them take.
+func TestReloadEndsFeedsTogether(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, posthogtest.EmptyDefinitions) }))
+	t.Cleanup(up.Close)
+	both := &meeting{met: make(chan struct{})}
+	both.missing.Store(2)
+	stored := func(url string) option {
+		return func(c *relay.Config, o *relay.Options) {
+			second := c.Projects[0]
+			second.Name, second.Token, second.Optional = "second", "phc_two", true
+			c.Projects = append(c.Projects, second)
+			for i := range c.Projects {
+				c.Projects[i].Cache = url
+			}
+			o.OpenStore = func(url string, scope flagcache.Scope) (relay.Store, error) {
+				store, err := memorycache.New(scope)
+				if url == "memory:first" {
+					return together{store, both}, err
+				}
+				return kept{store}, err
+			}
+		}
+	}
+	unused := posthogtest.New(t)
+	host := project(func(p *relay.Project) { p.Host = up.URL })
+	r := start(t, unused, host, stored("memory:first"))
+	r.await(t, "both lead", "/metrics", func(a answer) bool {
+		return strings.Contains(a.body, `hogflags_leader{project="test"} 1`) && strings.Contains(a.body, `hogflags_leader{project="second"} 1`)
+	})
+	cfg := config(unused)
+	for _, change := range []option{host, stored("memory:next")} {
+		change(&cfg, &relay.Options{})
+	}
+	if err := r.relay.Reload(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if both.alone.Load() {
+		t.Errorf("one feed ended after the other:\n%s", r.logs)
 	}
 }
