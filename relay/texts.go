@@ -13,21 +13,21 @@ import (
 // about, a flag has few answers, so nearly all of them are copied.
 type texts struct {
 	write func(b []byte, a *rules.Answer) []byte
-	flags []atomic.Pointer[text] // by the flag's place: its latest text
+	flags []atomic.Pointer[text] // by the flag's place: its first text, as a rule the most common one
 
 	adding sync.Mutex
 	bytes  int // of all texts; guarded by adding
 }
 
-// text is a decided answer and how it is written. It does not change.
+// text is a decided answer and how it is written. Nothing of it changes but that
+// another one comes after it.
 type text struct {
 	value     int32
 	condition int32
 	reason    rules.Reason
-	number    uint8 // among those of the flag, from 1
 	written   string
-	sum       uint64 // of what is written
-	former    *text  // of the same flag
+	sum       uint64               // of what is written
+	next      atomic.Pointer[text] // of the same flag
 }
 
 // maxTexts bounds the texts of a flag, and maxTextBytes those of a document.
@@ -45,7 +45,7 @@ func newTexts(set *rules.Set, write func(b []byte, a *rules.Answer) []byte) *tex
 // sum of it, too.
 func (t *texts) append(b []byte, a *rules.Answer) ([]byte, uint64) {
 	flag, value := a.Place()
-	for k := t.flags[flag].Load(); k != nil; k = k.former {
+	for k := t.flags[flag].Load(); k != nil; k = k.next.Load() {
 		if int(k.value) == value && k.reason == a.Reason && int(k.condition) == a.ConditionIndex {
 			return append(b, k.written...), k.sum
 		}
@@ -53,24 +53,25 @@ func (t *texts) append(b []byte, a *rules.Answer) ([]byte, uint64) {
 	begin := len(b)
 	b = t.write(b, a)
 	sum := xxhash.Sum64(b[begin:])
-	t.add(flag, text{value: int32(value), condition: int32(a.ConditionIndex), reason: a.Reason, sum: sum}, b[begin:])
+	t.add(flag, &text{value: int32(value), condition: int32(a.ConditionIndex), reason: a.Reason, sum: sum}, b[begin:])
 	return b, sum
 }
 
 // add remembers a text, if nobody else is adding one.
-func (t *texts) add(flag int, k text, written []byte) {
+func (t *texts) add(flag int, k *text, written []byte) {
 	if !t.adding.TryLock() {
 		return // it will come again
 	}
 	defer t.adding.Unlock()
-	k.number = 1
-	if k.former = t.flags[flag].Load(); k.former != nil {
-		k.number += k.former.number
+	end, number := &t.flags[flag], 1
+	for former := end.Load(); former != nil; former = end.Load() {
+		end = &former.next
+		number++
 	}
-	if k.number > maxTexts || t.bytes+len(written) > maxTextBytes {
+	if number > maxTexts || t.bytes+len(written) > maxTextBytes {
 		return
 	}
 	t.bytes += len(written)
 	k.written = string(written)
-	t.flags[flag].Store(&k)
+	end.Store(k)
 }

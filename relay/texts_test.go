@@ -44,7 +44,7 @@ func TestTextsAreWhatWouldBeWritten(t *testing.T) {
 	wait.Wait()
 	for i := range texts.flags {
 		kept := 0
-		for k := texts.flags[i].Load(); k != nil; k = k.former {
+		for k := texts.flags[i].Load(); k != nil; k = k.next.Load() {
 			kept++
 		}
 		if kept == 0 || kept > maxTexts {
