@@ -37,34 +37,11 @@ func (r *Relay) flags(w http.ResponseWriter, req *http.Request, s *registry) {
 
 // evaluate answers for flags: here, with PostHog's help, or PostHog does.
 func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) {
-	limit := s.cfg.Limits.FlagsBodyBytes
-	body, err := readBody(w, req, limit)
-	var a *ask
-	if err == nil {
-		var decoded []byte
-		if decoded, err = decodeBody(body, req.Header, req.URL.Query().Get("compression"), limit); err == nil {
-			a, err = newAsk(req, decoded)
-		}
-	}
-	switch unclear, ok := errors.AsType[*decodingError](err); {
-	case err == nil:
-	case errors.Is(err, errTooLarge):
-		cors(w, req)
-		writeText(w, http.StatusRequestEntityTooLarge, errTooLarge.Error())
-		return
-	case !ok:
-		panic(http.ErrAbortHandler) // the client has gone, or was too slow: there is nobody to answer
-	case unclear.certain || s.neverRemote():
-		cors(w, req)
-		writeText(w, http.StatusBadRequest, unclear.Error())
-		return
-	default:
-		unread(req, body)
-		because(w, "body")
-		r.forward(w, req, s) // PostHog reads what this does not, or says what is wrong
+	a, body, err := readAsk(w, req, s.cfg.Limits.FlagsBodyBytes)
+	if err != nil {
+		r.unclear(w, req, s, body, err)
 		return
 	}
-
 	c := caller{}
 	if a.token != "" {
 		c = s.call(req, a.token)
@@ -119,6 +96,37 @@ func (r *Relay) evaluate(w http.ResponseWriter, req *http.Request, s *registry) 
 	w.Header()[answeredHeader] = out.by()
 	memory.body = out.encode(memory.body[:0], a.shape, d)
 	writeBody(w, http.StatusOK, memory.body)
+}
+
+// readAsk reads a request, and returns its body as it came, too.
+func readAsk(w http.ResponseWriter, req *http.Request, limit int64) (a *ask, body []byte, err error) {
+	if body, err = readBody(w, req, limit); err != nil {
+		return nil, nil, err
+	}
+	decoded, err := decodeBody(body, req.Header, req.URL.Query().Get("compression"), limit)
+	if err != nil {
+		return nil, body, err
+	}
+	a, err = newAsk(req, decoded)
+	return a, body, err
+}
+
+// unclear answers a request that could not be read, or has PostHog answer it.
+func (r *Relay) unclear(w http.ResponseWriter, req *http.Request, s *registry, body []byte, err error) {
+	switch unclear, ok := errors.AsType[*decodingError](err); {
+	case errors.Is(err, errTooLarge):
+		cors(w, req)
+		writeText(w, http.StatusRequestEntityTooLarge, errTooLarge.Error())
+	case !ok:
+		panic(http.ErrAbortHandler) // the client has gone, or was too slow: there is nobody to answer
+	case unclear.certain || s.neverRemote():
+		cors(w, req)
+		writeText(w, http.StatusBadRequest, unclear.Error())
+	default:
+		unread(req, body)
+		because(w, "body")
+		r.forward(w, req, s) // PostHog reads what this does not, or says what is wrong
+	}
 }
 
 // unread gives a request the body back that was read from it. It can be sent more

@@ -59,8 +59,8 @@ type proxy struct {
 type passage struct {
 	trusted []netip.Prefix
 	to      *url.URL
-	bearer  string // replaces the key presented; empty: see keep
-	keep    bool   // the key presented is not one of ours, and goes along
+	ours    []string // headers with a relay key, which is nobody's business but ours
+	bearer  string   // takes the key's place; empty: nothing does
 }
 
 type passageKey struct{}
@@ -140,20 +140,22 @@ func (x *proxy) pass(w http.ResponseWriter, req *http.Request, s *registry, c *c
 	if looping(w, req) {
 		return
 	}
-	p := passage{trusted: s.trusted, to: x.api, keep: true}
+	p := passage{trusted: s.trusted, to: x.api}
 	if strings.HasPrefix(req.URL.Path, "/static/") || strings.HasPrefix(req.URL.Path, "/array/") {
 		p.to = x.assets
 	}
-	if c.key != (keyHash{}) && s.anyHas(&c.key) {
-		p.keep = false // a relay key is nobody's business but ours
-		if c.keyed && readsRemoteConfig(req) {
-			secret, err := x.secret.read()
-			if err != nil {
-				unreachable(w, req, err)
-				return
-			}
-			p.bearer = secret
+	for _, name := range []string{"Authorization", "X-Api-Key"} {
+		if s.presents(req.Header.Get(name)) {
+			p.ours = append(p.ours, name)
 		}
+	}
+	if c.keyed && readsRemoteConfig(req) {
+		secret, err := x.secret.read()
+		if err != nil {
+			unreachable(w, req, err)
+			return
+		}
+		p.bearer = secret
 	}
 	x.reverse.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), passageKey{}, p)))
 }
@@ -184,11 +186,11 @@ func rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	r.Out.Header.Set(hopsHeader, strconv.Itoa(hops(r.In.Header)+1))
-	switch {
-	case p.bearer != "":
+	for _, name := range p.ours {
+		r.Out.Header.Del(name)
+	}
+	if p.bearer != "" {
 		r.Out.Header.Set("Authorization", "Bearer "+p.bearer)
-	case !p.keep:
-		r.Out.Header.Del("Authorization")
 	}
 	if _, ok := r.Out.Header["User-Agent"]; !ok {
 		r.Out.Header["User-Agent"] = []string{""} // net/http's own would make the client a server

@@ -168,6 +168,19 @@ func TestKeysInPassing(t *testing.T) {
 			t.Errorf("%s %s with %s: arrives as %q, want %q", test.method, test.path, test.key, got, test.want)
 		}
 	}
+	for _, test := range []struct{ name, value, want string }{
+		{"Authorization", "bearer " + key, ""},
+		{"Authorization", key, ""},
+		{"X-Api-Key", key, ""},
+		{"Authorization", "Basic YTpi", "Basic YTpi"},
+		{"X-Api-Key", "phx_somebody", "phx_somebody"},
+	} {
+		up.forget()
+		_ = r.send(t, "POST", "/batch/", "", test.name, test.value)
+		if got := up.last().header.Get(test.name); got != test.want {
+			t.Errorf("%s: %s arrives as %q, want %q", test.name, test.value, got, test.want)
+		}
+	}
 }
 
 // A path that servers read in different ways goes nowhere.

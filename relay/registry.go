@@ -127,6 +127,19 @@ func (s *registry) anyHas(h *keyHash) bool {
 	return found
 }
 
+// presents reports whether a header's value is a relay key of any project, under
+// whatever scheme or none.
+func (s *registry) presents(value string) bool {
+	if value == "" {
+		return false
+	}
+	if _, key, ok := strings.Cut(value, " "); ok {
+		value = key
+	}
+	h := hashOf([]byte(strings.TrimSpace(value)))
+	return s.anyHas(&h)
+}
+
 // hostname is the name that a request was sent to, without the port.
 func hostname(req *http.Request) string {
 	name, _, err := net.SplitHostPort(req.Host)
