@@ -7,11 +7,13 @@ func (e *plain) dependency(from flag, f filter) truth {
 		return no
 	}
 	target, ok := e.byKey[f.key]
-	if ok && (!target.active || filteredOut(target, e.options)) {
+	switch {
+	case ok && !target.active:
 		return evaluatesTo(f.value, false)
-	}
-	if !ok || e.cyclic(f.key, from.key) {
+	case !ok || e.cyclic(f.key, from.key): // whoever the target is for
 		return agreed(evaluatesTo(f.value, true), evaluatesTo(f.value, false), evaluatesTo(f.value, f.value))
+	case filteredOut(target, e.options):
+		return evaluatesTo(f.value, false)
 	}
 	var ts []truth
 	for _, o := range e.outcomes(target) {
