@@ -51,6 +51,9 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 			case in == True:
 			case f.earlyExit:
 				o.add(off, ReasonOutOfRollout, index)
+				if i < len(f.conditions)-1 {
+					left |= e.passedOver(f, c)
+				}
 				if e.trace != nil {
 					e.trace.earlyExit()
 				}
@@ -64,6 +67,34 @@ func (e *evaluation) conditions(f *flag, o *outcomes, whole bool) {
 		reasons.note(left, index)
 	}
 	reasons.addTo(o)
+}
+
+// passedOver is the reason for which the server may go on after a condition
+// that seems to end the walk early, as a set that is empty if there is none. It
+// goes on from a condition that it withholds. And it loads cohorts, and
+// properties of groups, when some flag of the request needs them, which a
+// condition for nobody does not: what is not loaded does not match.
+func (e *evaluation) passedOver(f *flag, c *condition) uint8 {
+	if e.withheld(f, c) {
+		e.noteIdentifier(f, c.aggregation)
+		return 1 << ReasonOutOfRollout
+	}
+	if c.percentage > 0 || f.aggregation != nil || c.aggregation != nil {
+		return 0
+	}
+	for i := range c.filters {
+		switch p := &c.filters[i]; p.kind {
+		case cohortFilter:
+			e.note(Missing{Kind: CohortMember, Name: p.value})
+			return 1 << ReasonNoConditionMatch
+		case groupFilter:
+			if _, state := e.groupProperty(p.detail, p.key); state == missingProperty {
+				e.note(Missing{Kind: GroupProperty, Name: p.key, Group: p.detail})
+				return 1 << ReasonNoConditionMatch
+			}
+		}
+	}
+	return 0
 }
 
 // last decides a flag by its last condition, whose filters match, if nothing

@@ -31,10 +31,21 @@ func (e *evaluation) enrollment(f *flag, o *outcomes) (decided bool) {
 	return possible == True
 }
 
+// cookieless stands for the anonymous id of everybody without cookies, and is
+// no identifier.
+const cookieless = "$posthog_cookieless"
+
 // heldOut reports whether the subject is in the flag's holdout. The server
-// hashes the identifier of the flag's own aggregation, never a stored one.
+// hashes the identifier of the flag's own aggregation, never a stored one; for
+// a flag with experience continuity the anonymous id among the person's
+// properties goes before the distinct id.
 func (e *evaluation) heldOut(f *flag) Truth {
 	id, state := e.groupOrPerson(f, f.aggregation)
+	if f.continuity && f.aggregation == nil && !f.byDevice {
+		if anonymous, ok := e.subject.PersonProperties["$anon_distinct_id"].(string); ok && anonymous != cookieless {
+			id = anonymous
+		}
+	}
 	result := Unknown
 	hash := 0.0
 	switch {

@@ -20,6 +20,7 @@ func (e *evaluation) personProperty(key string) (operand, propertyState) {
 		}
 		return operandOf(v), knownProperty
 	}
+	twin, aliased := e.osAlias(key)
 	switch {
 	case key == "distinct_id":
 		id := validUTF8(e.subject.DistinctID)
@@ -30,9 +31,28 @@ func (e *evaluation) personProperty(key string) (operand, propertyState) {
 	case !e.subject.CompletePerson,
 		strings.HasPrefix(key, "$geoip_"), strings.HasPrefix(key, "$initial_"):
 		return operand{}, unknownProperty
+	case aliased && twin == nil:
+		return operand{}, unknownProperty // whether the server copies a null is not settled
+	case aliased:
+		return operandOf(twin), knownProperty
 	default:
 		return operand{}, missingProperty
 	}
+}
+
+// osAlias is the operating system under its other name: where a person has
+// just one of $os and $os_name, the server copies it to the other.
+func (e *evaluation) osAlias(key string) (any, bool) {
+	switch key {
+	case "$os":
+		key = "$os_name"
+	case "$os_name":
+		key = "$os"
+	default:
+		return nil, false
+	}
+	v, ok := e.subject.PersonProperties[key]
+	return v, ok
 }
 
 // groupProperty looks a property of one of the subject's groups up.

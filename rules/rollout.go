@@ -28,13 +28,17 @@ func (e *evaluation) rollout(f *flag, c *condition, h *rolloutHash) Truth {
 }
 
 // withheld reports whether the server may keep a condition of a flag that is
-// bucketed by device from a subject without a device, because the variant
-// would depend on the hash.
+// bucketed by device from a subject without a device, because the outcome
+// would depend on the hash. It then counts the subject as out of the rollout,
+// without a look at the filters and without an early exit.
 func (e *evaluation) withheld(f *flag, c *condition) bool {
-	if !f.byDevice || c.aggregation != nil || c.pinned != noValue || len(f.variants) == 0 {
+	if !f.byDevice || c.aggregation != nil || e.subject.deviceID() != "" {
 		return false
 	}
-	if e.subject.deviceID() != "" {
+	if c.percentage < 100 {
+		return true
+	}
+	if c.pinned != noValue || len(f.variants) == 0 {
 		return false
 	}
 	possible := 0

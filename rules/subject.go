@@ -38,7 +38,7 @@ type Subject struct {
 
 	// CompletePerson declares that a property that is not in PersonProperties
 	// does not exist. The $initial_ and $geoip_ properties are excepted: the
-	// server may fill them in itself.
+	// server may fill them in itself. One of $os and $os_name stands for both.
 	CompletePerson bool
 
 	// CompleteGroups names the group types for which a property that is not in

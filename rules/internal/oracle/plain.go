@@ -99,8 +99,34 @@ func (e *plain) held(f flag) truth {
 		}
 	} else if device, ok := deviceID(e.call); ok && f.byDevice {
 		id = device
+	} else if anonymous, ok := anonymousID(e.call); ok && f.continuity && !f.byDevice {
+		id = anonymous
 	}
 	return truthOf(inRollout(holdoutBucket(cut(id)), f.holdoutShare()))
+}
+
+// withheld says that the server may count a condition as out of its rollout
+// because it has no device id to hash.
+func (e *plain) withheld(f flag, c condition) bool {
+	if _, ok := deviceID(e.call); ok || !f.byDevice || c.aggregation != nil {
+		return false
+	}
+	return c.share() < 100 || len(e.values(f, c)) > 1
+}
+
+// unprepared says that the server may lack what a condition asks for: cohorts, and
+// group properties that are not given, are not loaded for a rollout to nobody.
+func (e *plain) unprepared(f flag, c condition) bool {
+	if c.share() > 0 || f.aggregation != nil || c.aggregation != nil {
+		return false
+	}
+	for _, p := range c.filters {
+		name, _ := e.groupType(p.group)
+		if p.kind == "cohort" || p.kind == "group" && e.group(name, p.key).presence == absent {
+			return true
+		}
+	}
+	return false
 }
 
 // conditions walks the conditions with the set of records that are still possible.
@@ -135,6 +161,13 @@ func (e *plain) conditions(f flag) []outcome {
 			}
 			if rollout != yes && f.earlyExit {
 				result = append(result, outcome{false, "out_of_rollout_bound", i})
+				if last := i == len(f.conditions)-1; last {
+					// Whether the server goes on makes no difference.
+				} else if e.withheld(f, c) {
+					miss("out_of_rollout_bound")
+				} else if e.unprepared(f, c) {
+					miss("no_condition_match")
+				}
 			} else if rollout != yes {
 				miss("out_of_rollout_bound")
 			}
@@ -187,10 +220,7 @@ func (e *plain) identifier(f flag, c condition) (string, bool) {
 }
 
 func (e *plain) rollout(f flag, c condition) truth {
-	share := 100.0
-	if c.percentage != nil {
-		share = *c.percentage
-	}
+	share := c.share()
 	id, known := e.identifier(f, c)
 	switch {
 	case known:

@@ -152,6 +152,21 @@ func readFilter(o map[string]any) filter {
 	return f
 }
 
+// share is the percentage of a condition's rollout.
+func (c condition) share() float64 {
+	if c.percentage == nil {
+		return 100
+	}
+	return *c.percentage
+}
+
+// anonymousID is the identifier that goes before the distinct id in the holdout
+// of a flag with continuity.
+func anonymousID(c Call) (string, bool) {
+	id, ok := c.PersonProperties["$anon_distinct_id"].(string)
+	return id, ok && id != "$posthog_cookieless"
+}
+
 // groupType names an aggregation or a group filter's index; false without a name.
 func (p *Project) groupType(index any) (string, bool) {
 	n, ok := index.(json.Number)

@@ -75,8 +75,12 @@ func (s server) flow(f flag) outcome {
 			continue
 		}
 		if !s.included(f, c, id, hashed) {
+			if f.earlyExit && s.unprepared(f, c, i) {
+				miss("no_condition_match", i)
+				continue
+			}
 			miss("out_of_rollout_bound", i)
-			if f.earlyExit {
+			if f.earlyExit && hashed {
 				return outcome{false, "out_of_rollout_bound", i}
 			}
 			continue
@@ -128,14 +132,29 @@ func (s server) allMatch(c condition) bool {
 // included compares the hash with the rollout. Without an identifier the server
 // lets in only who would be in, and get the same, with any.
 func (s server) included(f flag, c condition, id string, hashed bool) bool {
-	share := 100.0
-	if c.percentage != nil {
-		share = *c.percentage
-	}
+	share := c.share()
 	if hashed {
 		return inRollout(flagBucket(f.key, id, ""), share)
 	}
 	return share >= 100 && (f.declares(c.variant) || f.single())
+}
+
+// unprepared says that the server has not loaded what a condition asks for. It
+// need not for a rollout to nobody, unless something else in the request does.
+func (s server) unprepared(f flag, c condition, i int) bool {
+	if _, hashed, _ := s.bucketing(f, c); !hashed || i == len(f.conditions)-1 {
+		return false // withheld before that, or of no consequence
+	}
+	if c.share() > 0 || f.aggregation != nil || c.aggregation != nil {
+		return false
+	}
+	for _, p := range c.filters {
+		name, _ := s.groupType(p.group)
+		if p.kind == "cohort" || p.kind == "group" && s.group(name, p.key).presence == absent {
+			return s.undecided("unprepared", f.key, i) == yes
+		}
+	}
+	return false
 }
 
 // single says that every hash leads to the same variant, or to none.
@@ -152,6 +171,8 @@ func (s server) inHoldout(f flag) bool {
 		id = key
 	} else if device, ok := deviceID(s.full.call); ok && f.byDevice {
 		id = device
+	} else if anonymous, ok := anonymousID(s.full.call); ok && f.continuity && !f.byDevice {
+		id = cut(anonymous)
 	}
 	return inRollout(holdoutBucket(id), f.holdoutShare())
 }

@@ -26,11 +26,20 @@ func (v localView) person(key string) seen {
 		return seen{present, v.call.DistinctID}
 	}
 	filled := strings.HasPrefix(key, "$initial_") || strings.HasPrefix(key, "$geoip_")
-	if slices.Contains(v.complete, "person") && !filled {
-		return seen{presence: absent}
+	if !slices.Contains(v.complete, "person") || filled {
+		return seen{}
 	}
-	return seen{}
+	if value, ok := v.call.PersonProperties[otherName[key]]; ok {
+		if value == nil {
+			return seen{} // whether the server copies a null is not settled
+		}
+		return seen{present, value}
+	}
+	return seen{presence: absent}
 }
+
+// otherName says which property the server copies where a person lacks one.
+var otherName = map[string]string{"$os": "$os_name", "$os_name": "$os"}
 
 func (v localView) group(groupType, key string) seen {
 	id, ok := groupKey(v.call, groupType)

@@ -191,6 +191,15 @@ func (v fullView) person(key string) seen {
 	case known:
 		return seen{present, stored}
 	}
+	if other, ok := otherName[key]; ok {
+		value, given := v.call.PersonProperties[other]
+		if !given {
+			value, given = v.world.Person[other]
+		}
+		if given && (value != nil || v.world.coin("a null is copied")) {
+			return seen{present, value}
+		}
+	}
 	return seen{presence: absent}
 }
 
