@@ -9,6 +9,7 @@ package ofprovider
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,22 +79,40 @@ func (p *Provider) Init(ec openfeature.EvaluationContext) error {
 
 // InitWithContext waits for the client's first definitions, until ctx ends, or for
 // 10 s if it has no deadline. With an error the provider answers what it can, and
-// says PROVIDER_READY once there are definitions.
+// says PROVIDER_READY once there are definitions, unless it was shut down meanwhile.
 func (p *Provider) InitWithContext(ctx context.Context, _ openfeature.EvaluationContext) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, initTimeout)
 		defer cancel()
 	}
+	w, first := p.watching()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.life, cancel)() // a shutdown does not wait for this
+	err := p.client.WaitUntilReady(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.watch != nil {
-		return p.client.WaitUntilReady(ctx) // it serves another domain, too
+	switch {
+	case w.life.Err() != nil:
+		return errShutdown
+	case first:
+		w.begin(err == nil)
 	}
-	p.watch = newWatch(p.client, p.events)
-	err := p.client.WaitUntilReady(ctx)
-	p.watch.begin(err == nil)
 	return err
+}
+
+var errShutdown = errors.New("the provider was shut down before there were flag definitions")
+
+// watching is the watch, and whether it is new: a provider may serve several
+// domains.
+func (p *Provider) watching() (w *watch, first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.watch == nil {
+		p.watch, first = newWatch(p.client, p.events), true
+	}
+	return p.watch, first
 }
 
 // Shutdown ends the provider's goroutine and waits for that.

@@ -349,6 +349,37 @@ func TestInitFails(t *testing.T) {
 	})
 }
 
+// A provider that is replaced before it is ready is shut down at once.
+func TestShutdownDoesNotWaitForInit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t)
+		srv.Fail(posthogtest.Failure{Path: "/flags/definitions", Status: 503})
+		client := newClient(t, srv, func(cfg *hogflags.Config) { cfg.OnlyEvaluateLocally = true })
+		p := ofprovider.New(client, ofprovider.Config{})
+		defer p.Shutdown()
+		began := time.Now()
+		inits := make(chan error, 2)
+		for range cap(inits) { // of two domains
+			go func() { inits <- p.Init(about("", nil)) }()
+		}
+		time.Sleep(time.Second)
+		p.Shutdown()
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("shut down after %v, want at once", took)
+		}
+		for range cap(inits) {
+			if err := <-inits; err == nil || time.Since(began) != time.Second {
+				t.Errorf("init: %v after %v, want an error with the shutdown", err, time.Since(began))
+			}
+		}
+		srv.Recover()
+		time.Sleep(5 * time.Minute)
+		if err := p.Init(about("", nil)); err != nil {
+			t.Errorf("init again: %v", err)
+		}
+	})
+}
+
 func TestRemoteOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := newServer(t)

@@ -1,6 +1,7 @@
 package ofprovider
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -21,7 +22,8 @@ type watch struct {
 	client *hogflags.Client
 	events chan<- openfeature.Event
 	stop   func() // of the subscription to changes
-	done   chan struct{}
+	life   context.Context
+	cancel context.CancelFunc // ends life
 	ended  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -30,7 +32,8 @@ type watch struct {
 }
 
 func newWatch(client *hogflags.Client, events chan<- openfeature.Event) *watch {
-	w := &watch{client: client, events: events, done: make(chan struct{}), rung: make(chan struct{}, 1)}
+	w := &watch{client: client, events: events, rung: make(chan struct{}, 1)}
+	w.life, w.cancel = context.WithCancel(context.Background())
 	w.stop = client.OnChange(w.changed)
 	return w
 }
@@ -60,7 +63,7 @@ func (w *watch) begin(ready bool) {
 
 func (w *watch) end() {
 	w.stop()
-	close(w.done)
+	w.cancel()
 	w.ended.Wait()
 }
 
@@ -69,7 +72,7 @@ func (w *watch) run(state openfeature.EventType) {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-w.done:
+		case <-w.life.Done():
 			return
 		case <-w.rung:
 		case <-ticker.C:
@@ -126,7 +129,7 @@ func (w *watch) say(e openfeature.Event) {
 	e.ProviderName = Name
 	select {
 	case w.events <- e:
-	case <-w.done:
+	case <-w.life.Done():
 	}
 }
 
