@@ -143,7 +143,7 @@ func newAPIError(resp *http.Response, body []byte) *apiError {
 	}
 	e.message = strings.Join(messages, ", ")
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		e.retryAfter = min(time.Duration(seconds)*time.Second, maxWait)
+		e.retryAfter = time.Duration(min(seconds, int(maxWait/time.Second))) * time.Second
 	}
 	return e
 }

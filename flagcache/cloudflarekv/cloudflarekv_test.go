@@ -137,6 +137,9 @@ func TestLimitsAndRetries(t *testing.T) {
 		{name: "429 with Retry-After", set: func(api *cloudflaretest.API) {
 			api.Fail = []func(http.ResponseWriter){nil, status(429, "Retry-After", "20")}
 		}, within: [2]time.Duration{20 * time.Second, 22 * time.Second}, writes: 2},
+		{name: "Retry-After of ages", set: func(api *cloudflaretest.API) {
+			api.Fail = []func(http.ResponseWriter){nil, status(429, "Retry-After", "9223372037")}
+		}, within: [2]time.Duration{time.Minute, time.Minute}, writes: 2},
 		{name: "Retry-After of a day", set: func(api *cloudflaretest.API) {
 			api.Fail = []func(http.ResponseWriter){nil, status(429, "Retry-After", "86400")}
 		}, within: [2]time.Duration{time.Minute, time.Minute}, writes: 2},
