@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -30,7 +31,8 @@ const MaxValue = 25 << 20
 // writeGap is the time between two writes of one key: KV takes one a second.
 const writeGap = 1100 * time.Millisecond
 
-// Config says where to publish. Account, Namespace and a token are required.
+// Config says where to publish. Account, Namespace and a token are required. It
+// prints and marshals without its token.
 type Config struct {
 	Account   string // the account's id
 	Namespace string // the namespace's id
@@ -46,6 +48,20 @@ type Config struct {
 	// HTTPClient sends the requests. Nil: a client on [http.DefaultTransport].
 	HTTPClient *http.Client
 }
+
+// String describes c without its token.
+func (c Config) String() string {
+	return fmt.Sprintf("Workers KV of account %s, namespace %s", c.Account, c.Namespace)
+}
+
+// Format writes String for every verb, so that no verb reaches the token.
+func (c Config) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
+
+// MarshalText describes c without its token.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// LogValue describes c without its token.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // Namespace is a project's key in a namespace.
 type Namespace struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -293,5 +294,21 @@ func TestEdgeReadsThis(t *testing.T) {
 	got, err := os.ReadFile(file)
 	if diff := cmp.Diff(strings.TrimSpace(string(got)), string(want)); err != nil || diff != "" {
 		t.Errorf("%s is not what is published: %v (-got +want):\n%s", file, err, diff)
+	}
+}
+
+// A config that is printed or logged shows no token.
+func TestConfigHidesToken(t *testing.T) {
+	cfg := Config{Account: "acc", Token: "hunter2"}
+	marshalled, err := json.Marshal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "config", cfg)
+	for _, shown := range []string{fmt.Sprintf("%v %+v %#v %s %v", cfg, cfg, cfg, cfg, &cfg), string(marshalled), logged.String()} {
+		if strings.Contains(shown, "hunter2") || !strings.Contains(shown, "acc") {
+			t.Errorf("shows %s, want the account and no token", shown)
+		}
 	}
 }
