@@ -25,7 +25,7 @@ const maxConfigBytes = 4 << 20
 // ReadConfig reads a file of configuration, in YAML or JSON. What it does not
 // know is an error that says where.
 func ReadConfig(path string) (Config, error) {
-	body, err := readFile(path)
+	body, err := readFile(path, maxConfigBytes)
 	if err != nil {
 		return Config{}, err
 	}
@@ -56,15 +56,16 @@ func ParseConfig(body []byte) (Config, error) {
 	return c, err
 }
 
-func readFile(path string) ([]byte, error) {
+// readFile reads a file of at most limit bytes.
+func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file", path) // a pipe could block for ever
-	case info.Size() > maxConfigBytes:
-		return nil, fmt.Errorf("%s exceeds %d bytes", path, maxConfigBytes)
+	case info.Size() > limit:
+		return nil, fmt.Errorf("%s exceeds %d bytes", path, limit)
 	}
 	return os.ReadFile(path)
 }
@@ -125,7 +126,7 @@ type print struct {
 // times.
 func look(path string) print {
 	p := print{path: path}
-	if body, err := readFile(path); err == nil {
+	if body, err := readFile(path, maxConfigBytes); err == nil {
 		p.hash = hashOf(body)
 	}
 	return p

@@ -141,7 +141,7 @@ func TestReloadRefuses(t *testing.T) {
 		"no project":                     func(c *relay.Config) { c.Projects = nil },
 		"restart it":                     func(c *relay.Config) { c.Listen = "0.0.0.0:0" },
 		"secret_key":                     func(c *relay.Config) { c.Projects[0].SecretKey = relay.Source{} },
-		"relay_keys_from: open ":         func(c *relay.Config) { c.Projects[0].RelayKeysFrom.File = "no/such/file" },
+		"relay_keys_from: stat ":         func(c *relay.Config) { c.Projects[0].RelayKeysFrom.File = "no/such/file" },
 		"cannot open stores":             func(c *relay.Config) { c.Projects[0].Cache = "redis://x" },
 		"time_zone":                      func(c *relay.Config) { c.Projects[0].TimeZone = "Mars/Olympus" },
 		"ProjectToken":                   func(c *relay.Config) { c.Projects[0].Token = "" },

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +88,7 @@ func (s Source) read() (string, error) {
 	case s.Env != "":
 		text = os.Getenv(s.Env)
 	case s.File != "":
-		b, err := readBounded(s.File)
+		b, err := readFile(s.File, maxSecretBytes)
 		if err != nil {
 			return "", err
 		}
@@ -105,19 +104,3 @@ func (s Source) read() (string, error) {
 
 // get is read as posthogapi wants it.
 func (s Source) get(context.Context) (string, error) { return s.read() }
-
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(io.LimitReader(file, maxSecretBytes+1)); err != nil {
-		return nil, err
-	}
-	if b.Len() > maxSecretBytes {
-		return nil, fmt.Errorf("%s exceeds %d bytes", path, maxSecretBytes)
-	}
-	return b.Bytes(), nil
-}
