@@ -56,7 +56,28 @@ type upload struct {
 const (
 	format   = 1
 	maxState = 16 << 20 // bytes; it has some 10 kB
+	maxParts = 1 << 12  // of a document; the largest has some 700 if it cannot be compressed
 )
+
+// valid reports whether there can be such an upload. What is in a table may be
+// anybody's, and is asked for and made room for by these numbers.
+func (u upload) valid() bool {
+	return u.Parts >= 0 && u.Parts <= maxParts && u.Bytes >= 0 && u.Bytes <= flagdef.MaxBytes
+}
+
+func (i index) valid() bool {
+	for _, u := range i.Documents {
+		if !u.valid() {
+			return false
+		}
+	}
+	for _, u := range i.Retired {
+		if !u.valid() {
+			return false
+		}
+	}
+	return true
+}
 
 // adopt makes an upload that of a document, unless there is one.
 func (i *item) adopt(rev flagdef.Revision, u upload) {
@@ -117,11 +138,12 @@ func decode(a attributes) (*item, error) {
 	}
 	state, err := decompress(bytesOf(a[stateAttribute]), maxState)
 	line, record, ok := bytes.Cut(state, []byte("\n"))
-	if err != nil || !ok || json.Unmarshal(line, &i.index) != nil {
-		return &item{version: i.version, record: []byte("unreadable")}, nil
-	}
-	if i.index.Format > format {
+	understood := err == nil && ok && json.Unmarshal(line, &i.index) == nil
+	switch {
+	case understood && i.index.Format > format:
 		return nil, errors.New("a newer version of hogflags wrote it: upgrade this process, or give it a table of its own")
+	case !understood, !i.index.valid():
+		return &item{version: i.version, record: []byte("unreadable")}, nil
 	}
 	i.record = record
 	return i, nil

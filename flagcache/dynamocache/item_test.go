@@ -51,3 +51,25 @@ func check(t *testing.T, state []byte) {
 		t.Fatalf("%q became %+v", state, back)
 	}
 }
+
+func TestUploadsThatCannotBe(t *testing.T) {
+	for _, u := range []upload{{Parts: -1}, {Parts: 1 << 40}, {Bytes: -1}, {Bytes: flagdef.MaxBytes + 1}} {
+		for _, i := range []index{
+			{Documents: map[flagdef.Revision]upload{{1}: u}},
+			{Retired: []upload{u}},
+		} {
+			written := &item{version: "v", record: []byte("hogflags-record"), index: i}
+			a, err := written.encode("scope")
+			if err != nil {
+				t.Fatal(err)
+			}
+			read, err := decode(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(read.index.Documents) > 0 || len(read.index.Retired) > 0 || string(read.record) == "hogflags-record" {
+				t.Errorf("%+v is read as %+v, want it unreadable", i, read)
+			}
+		}
+	}
+}
