@@ -64,6 +64,9 @@ func ConfigureEvaluation(config *posthog.Config, client *hogflags.Client) error 
 }
 
 func configure(config *posthog.Config, client *hogflags.Client, evaluate bool) error {
+	if client == nil {
+		return errors.New("configure posthog-go: there is no client")
+	}
 	if _, err := client.Definitions(); errors.Is(err, hogflags.ErrDefinitionsNotKept) {
 		return fmt.Errorf("configure posthog-go: %w", err)
 	}

@@ -313,6 +313,9 @@ func TestConfigureRefuses(t *testing.T) {
 		if cfg.Transport != srv || cfg.NextFeatureFlagsPollingTick != nil {
 			t.Error("a refused config was changed")
 		}
+		if err := posthogtransport.Configure(&cfg, nil); err == nil || cfg.Transport != srv {
+			t.Errorf("without a client: %v", err)
+		}
 	})
 }
 

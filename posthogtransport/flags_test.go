@@ -231,6 +231,29 @@ func TestEvaluationBeforeDefinitions(t *testing.T) {
 	})
 }
 
+// A request that is not posthog-go's goes to PostHog, whatever it lacks.
+func TestFlagsWithoutABody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := newServer(t)
+		cfg := config(srv)
+		if err := posthogtransport.ConfigureEvaluation(&cfg, newClient(t, srv, func(*hogflags.Config) {})); err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/flags?v=2", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := cfg.Transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if srv.asked("/flags") != 1 {
+			t.Errorf("PostHog was not asked, the status is %s", resp.Status)
+		}
+	})
+}
+
 // Definitions change, and are reloaded, while flags are read.
 func TestManyAtATime(t *testing.T) {
 	srv := newServer(t)

@@ -29,7 +29,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			_ = req.Body.Close() // a transport has to; there is nothing in it
 		}
 		return t.definitions(req)
-	case t.evaluate && req.Method == http.MethodPost && strings.HasSuffix(path, "/flags"):
+	case t.evaluate && req.Method == http.MethodPost && req.Body != nil && strings.HasSuffix(path, "/flags"):
 		return t.flags(req)
 	}
 	return t.base.RoundTrip(req)
