@@ -58,6 +58,15 @@ func (c *core) fail(now time.Time, t *tenure, err error) {
 	c.resign(now, "passing it on: "+string(cause))
 }
 
+// backoff is first, doubled with every failure but the first, up to most.
+func backoff(first, most time.Duration, failures int) time.Duration {
+	wait := first
+	for ; failures > 1 && wait < most; failures-- {
+		wait *= 2
+	}
+	return min(wait, most)
+}
+
 // noteFailure remembers the failure and says how long to wait.
 func (c *core) noteFailure(now time.Time, at Position, cause Cause, after time.Duration) time.Duration {
 	count := max(c.own.count, c.shared.Count) + 1
@@ -69,8 +78,7 @@ func (c *core) noteFailure(now time.Time, at Position, cause Cause, after time.D
 	if cause == CauseUnauthorized {
 		most = c.interval // it ends as soon as a new key is given
 	}
-	wait := min(first<<min(count-1, 16), most)
-	wait = min(c.jitter(max(wait, after), 1, 1.1), maxNotBefore)
+	wait := min(c.jitter(max(backoff(first, most, count), after), 1, 1.1), maxNotBefore)
 	c.own = failure{at: at, since: now, until: now.Add(wait), count: count, cause: cause}
 	return wait
 }

@@ -97,3 +97,21 @@ func TestHintDuringALook(t *testing.T) {
 		t.Errorf("it looks again in %v, want at once", wake.Sub(now))
 	}
 }
+
+func TestBackoff(t *testing.T) {
+	for _, test := range []struct {
+		first, most time.Duration
+		failures    int
+		want        time.Duration
+	}{
+		{time.Second, time.Minute, 1, time.Second},
+		{time.Second, time.Minute, 3, 4 * time.Second},
+		{time.Second, time.Minute, 1 << 40, time.Minute},
+		{48 * time.Hour, 48 * time.Hour, 17, 48 * time.Hour}, // doubled so often it is more than a Duration holds
+		{40 * 365 * 24 * time.Hour, 50 * 365 * 24 * time.Hour, 9, 50 * 365 * 24 * time.Hour},
+	} {
+		if got := backoff(test.first, test.most, test.failures); got != test.want {
+			t.Errorf("%v up to %v after %d failures: %v, want %v", test.first, test.most, test.failures, got, test.want)
+		}
+	}
+}

@@ -144,7 +144,7 @@ func (l *lifted) store(ctx context.Context, d *FlagDefinitions) {
 func (l *lifted) failed(err error) error {
 	cause, after := causeOf(err)
 	count := l.failure.count + 1
-	wait := min(l.opts.Interval<<min(count-1, 16), max(maxBackoff, l.opts.Interval))
+	wait := backoff(l.opts.Interval, max(maxBackoff, l.opts.Interval), count)
 	wait = min(max(wait, after), maxNotBefore)
 	if after == 0 && (count == 1 || cause == CauseUnauthorized) {
 		wait = 0 // the next poll is an interval away as it is
