@@ -36,8 +36,9 @@ type request struct {
 // WithRequestContext begins a request: evaluations with the context that it
 // returns take the distinct id from rc if their subject has none, and share
 // their answers. [Client.EvaluateFlags] gives the same snapshot again for an
-// equal subject, and PostHog is asked once for a flag. Values of rc are freed of
-// control characters and cut to 1,000 characters.
+// equal subject, and PostHog is asked once for a flag, except by calls at the
+// same time. Values of rc are freed of control characters and cut to 1,000
+// characters.
 func WithRequestContext(ctx context.Context, rc RequestContext) context.Context {
 	return context.WithValue(ctx, requestKey{}, &request{RequestContext: RequestContext{
 		DistinctID: sanitize(rc.DistinctID),

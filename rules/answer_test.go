@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -186,6 +187,30 @@ func TestNeeds(t *testing.T) {
 		if diff := cmp.Diff(want, [2][]string{texts(supply), texts(server)}); diff != "" {
 			t.Errorf("%s needs (-want +got):\n%s", key, diff)
 		}
+	}
+}
+
+// An early exit at a condition for nobody does not happen where the server has
+// not loaded the cohorts.
+func TestEarlyExitForNobody(t *testing.T) {
+	set := compile(t, []byte(`{"flags":[
+		{"key":"a","active":true,"filters":{"early_exit":true,"groups":[
+			{"properties":[{"type":"cohort","key":"id","value":5,"operator":"in"}],"rollout_percentage":0},
+			{"properties":[],"rollout_percentage":100}]}},
+		{"key":"b","active":true,"filters":{"early_exit":true,"groups":[
+			{"properties":[],"rollout_percentage":50},
+			{"properties":[{"type":"cohort","key":"id","value":5,"operator":"in"}],"rollout_percentage":0}]}}
+		],"cohorts":{"5":{"type":"AND","values":[{"type":"AND","values":[{"type":"person","key":"plan","value":"pro","operator":"exact"}]}]}}}`), oracle.Options{})
+	want := rules.Missing{Kind: rules.CohortMember, Name: "5"}
+	a := set.Evaluate("a", &rules.Subject{DistinctID: "ada", PersonProperties: map[string]any{"plan": "pro"}})
+	if a.Status != rules.Inconclusive || !slices.Contains(a.Missing, want) {
+		t.Errorf("evaluated %+v, want that the cohort is missing", a)
+	}
+	if _, server := set.Needs("a"); !slices.Contains(server, want) {
+		t.Errorf("needs %v, want the cohort", server)
+	}
+	if _, server := set.Needs("b"); len(server) > 0 {
+		t.Errorf("the last condition needs %v, want nothing", server)
 	}
 }
 

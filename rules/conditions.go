@@ -79,7 +79,7 @@ func (e *evaluation) passedOver(f *flag, c *condition) uint8 {
 		e.noteIdentifier(f, c.aggregation)
 		return 1 << ReasonOutOfRollout
 	}
-	if c.percentage > 0 || f.aggregation != nil || c.aggregation != nil {
+	if !f.preparesNothing(c) {
 		return 0
 	}
 	for i := range c.filters {
@@ -95,6 +95,12 @@ func (e *evaluation) passedOver(f *flag, c *condition) uint8 {
 		}
 	}
 	return 0
+}
+
+// preparesNothing reports whether the condition ends the walk early for want of
+// a rollout, and the server loads nothing on its account.
+func (f *flag) preparesNothing(c *condition) bool {
+	return f.earlyExit && c.percentage <= 0 && f.aggregation == nil && c.aggregation == nil
 }
 
 // last decides a flag by its last condition, whose filters match, if nothing

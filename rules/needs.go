@@ -26,6 +26,9 @@ func (n *needs) flag(i int32) {
 	}
 	for j := range f.conditions {
 		n.condition(f, &f.conditions[j])
+		if j < len(f.conditions)-1 && f.preparesNothing(&f.conditions[j]) {
+			n.unprepared(&f.conditions[j])
+		}
 		if f.settles(&f.conditions[j]) {
 			break
 		}
@@ -57,6 +60,16 @@ func (n *needs) condition(f *flag, c *condition) {
 	}
 	for i := range c.filters {
 		n.filter(&c.filters[i])
+	}
+}
+
+// unprepared is for an early exit that may not happen, see passedOver. A group
+// property that may be missing is among those to supply.
+func (n *needs) unprepared(c *condition) {
+	for i := range c.filters {
+		if f := &c.filters[i]; f.kind == cohortFilter {
+			n.server.add(Missing{Kind: CohortMember, Name: f.value})
+		}
 	}
 }
 
