@@ -32,9 +32,8 @@ func compareDates(op string, filter, property any, s setting) truth {
 // orders lists every possible order of p and f: -1, 0, 1. With a known zone there
 // is one, or none if either is a local time that the zone skips: that is no date.
 func orders(p, f date, s setting) []int {
-	fixed := p.kind == instant && f.kind == instant
 	switch {
-	case fixed:
+	case p.kind == instant && f.kind == instant:
 		return []int{p.at.Compare(f.at)}
 	case s.zone != nil:
 		x, ok := p.in(s)
@@ -43,6 +42,8 @@ func orders(p, f date, s setting) []int {
 			return nil
 		}
 		return []int{x.Compare(y)}
+	case p.sameAgo(f):
+		return []int{0}
 	}
 	// Both sides move together through all offsets. The bound of a relative
 	// date moves alone too, because the zone may have had another offset then.
@@ -65,6 +66,18 @@ func orders(p, f date, s setting) []int {
 		result = append(result, order)
 	}
 	return result
+}
+
+// sameAgo says that two relative dates are one instant, whatever the zone.
+func (d date) sameAgo(other date) bool {
+	if d.kind != relative || other.kind != relative {
+		return false
+	}
+	hours := map[byte]int{'h': 1, 'd': 24, 'w': 7 * 24}
+	if x, y := hours[d.unit], hours[other.unit]; x > 0 && y > 0 {
+		return d.count*x == other.count*y
+	}
+	return d.unit == other.unit && d.count == other.count
 }
 
 // under is the instant of d if the zone had this offset throughout.

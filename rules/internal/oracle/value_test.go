@@ -3,6 +3,7 @@ package oracle
 import (
 	"encoding/json"
 	"testing"
+	"time"
 )
 
 func TestNumberText(t *testing.T) {
@@ -78,6 +79,28 @@ func TestVersions(t *testing.T) {
 	} {
 		if got := match(filter{operator: c.op, value: c.filter}, seen{present, c.property}, setting{}); got != c.want {
 			t.Errorf("%s %s of %s: got %v, want %v", c.property, c.op, c.filter, got, c.want)
+		}
+	}
+}
+
+// Relative dates of one length are one instant, also where the zone is not known.
+func TestRelativeDatesOfOneLength(t *testing.T) {
+	unzoned := setting{now: time.Date(2026, 3, 19, 6, 38, 0, 0, time.UTC)}
+	for _, test := range []struct {
+		filter, property string
+		exact, before    truth
+	}{
+		{"2w", "2w", yes, no},
+		{"14d", "-2w", yes, no},
+		{"1m", "1m", yes, no},
+		{"1d", "24h", yes, no},
+		{"1d", "25h", maybe, maybe},
+	} {
+		if got := compareDates("is_date_exact", test.filter, test.property, unzoned); got != test.exact {
+			t.Errorf("%s is exactly %s: %v, want %v", test.property, test.filter, got, test.exact)
+		}
+		if got := compareDates("is_date_before", test.filter, test.property, unzoned); got != test.before {
+			t.Errorf("%s is before %s: %v, want %v", test.property, test.filter, got, test.before)
 		}
 	}
 }
