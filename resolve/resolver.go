@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,11 +13,6 @@ import (
 
 // DefaultTimeout bounds a remote evaluation when [Config.Timeout] is zero.
 const DefaultTimeout = 3 * time.Second
-
-// fairWait is how long a caller has to wait before the end of its context speaks
-// against PostHog. Else a few who are in a hurry would take the answers from
-// everybody.
-const fairWait = time.Second
 
 var (
 	// ErrQuotaLimited is returned when PostHog answers for no flag because the
@@ -49,48 +41,6 @@ type Config struct {
 	// Observe is called after each remote evaluation, and for each that the
 	// circuit breaker held back. It must return soon. Nil: not called.
 	Observe func(Request)
-}
-
-// Cause is why PostHog is asked.
-type Cause uint8
-
-// The causes, for a request the first that applies.
-const (
-	NoDefinitions    Cause = iota // there are none to evaluate with
-	UndecidedLocally              // a flag is inconclusive
-	UnknownLocally                // a key is not in the definitions
-)
-
-var causeNames = [...]string{"no_definitions", "inconclusive", "unknown_key"}
-
-// String is "no_definitions", "inconclusive" or "unknown_key".
-func (c Cause) String() string { return causeNames[c] }
-
-// Request is one remote evaluation.
-type Request struct {
-	Cause    Cause
-	Keys     int           // how many flags were asked for; 0: all
-	Decided  int           // how many of them PostHog decided
-	Duration time.Duration // 0 if nothing was sent
-	Err      error         // nil, or why there is no answer; [ErrCircuitOpen] if nothing was sent
-}
-
-// Result is what became of the request in one word: "answered", "quota_limited",
-// "circuit_open", "timeout", "canceled" by the caller, or "failed".
-func (r Request) Result() string {
-	switch {
-	case r.Err == nil:
-		return "answered"
-	case errors.Is(r.Err, ErrCircuitOpen):
-		return "circuit_open"
-	case errors.Is(r.Err, ErrQuotaLimited), posthogapi.KindOf(r.Err) == posthogapi.QuotaLimited:
-		return "quota_limited"
-	case errors.Is(r.Err, context.Canceled):
-		return "canceled"
-	case errors.Is(r.Err, context.DeadlineExceeded):
-		return "timeout"
-	}
-	return "failed"
 }
 
 // Resolver answers for flags. It is safe for concurrent use and starts no
@@ -236,140 +186,4 @@ func (q *Question) known(key string) (Answer, bool) {
 		return Answer{}, false
 	}
 	return q.Known(key)
-}
-
-func causeOf(q *Question, asked []Answer) Cause {
-	if q.Set == nil {
-		return NoDefinitions
-	}
-	for i := range asked {
-		if asked[i].local.Status == rules.Inconclusive {
-			return UndecidedLocally
-		}
-	}
-	return UnknownLocally
-}
-
-// ask asks PostHog about the answers that are open, and completes them.
-func (r *Resolver) ask(ctx context.Context, q *Question, cause Cause, answers []Answer) error {
-	keys := make([]string, len(answers))
-	for i := range answers {
-		keys[i] = answers[i].local.Key()
-	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	response, sent, err := r.send(ctx, q, keys)
-	for i := range answers {
-		a := &answers[i]
-		key := a.local.Key()
-		a.remote = &remote{flag: posthogapi.Flag{Key: key, ConditionIndex: -1}, response: response, err: err}
-		if err != nil {
-			continue
-		}
-		flag, ok := response.Flags[key]
-		switch {
-		case ok:
-			a.remote.set(flag)
-		case response.Errors && a.local.Status == rules.Inconclusive:
-			a.remote.err = ErrFailed
-		case q.Set != nil && !response.Errors && a.local.Status == rules.NotFound:
-			r.unknown.add(q.Refresh, scope(key, q.Subject))
-		}
-	}
-	r.report(sent, cause, keys, answers)
-	return err
-}
-
-// askAll asks PostHog about every flag.
-func (r *Resolver) askAll(ctx context.Context, q *Question) ([]Answer, error) {
-	response, sent, err := r.send(ctx, q, nil)
-	var answers []Answer
-	if err == nil {
-		for _, key := range slices.Sorted(maps.Keys(response.Flags)) {
-			of := &remote{response: response}
-			of.set(response.Flags[key])
-			answers = append(answers, Answer{local: rules.Absent(key), remote: of})
-		}
-	}
-	r.report(sent, NoDefinitions, nil, answers)
-	return answers, err
-}
-
-func (r *remote) set(flag posthogapi.Flag) {
-	r.flag, r.found = flag, !flag.Failed
-	if flag.Failed {
-		r.err = ErrFailed
-		if why := cmp.Or(flag.Description, flag.Reason); why != "" {
-			r.err = fmt.Errorf("%w: %s", ErrFailed, why)
-		}
-	}
-}
-
-// report tells the observer of a request.
-func (r *Resolver) report(sent *Request, cause Cause, keys []string, answers []Answer) {
-	if r.observe == nil || sent == nil {
-		return
-	}
-	sent.Cause, sent.Keys = cause, len(keys)
-	for i := range answers {
-		if answers[i].decidedRemotely() {
-			sent.Decided++
-		}
-	}
-	r.observe(*sent)
-}
-
-// send makes the one request, if the breaker lets it. The response is nil with
-// an error. The Request is nil if there is nothing to tell of: the resolver is
-// closed.
-func (r *Resolver) send(ctx context.Context, q *Question, keys []string) (*posthogapi.Flags, *Request, error) {
-	if reason := r.closed.Load(); reason != nil {
-		return nil, nil, *reason
-	}
-	start := time.Now()
-	if err := r.breaker.Allow(start); err != nil {
-		return nil, &Request{Err: err}, err
-	}
-	bounded, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
-	response, err := r.remote.Flags(bounded, request(q, keys))
-	end := time.Now()
-	switch {
-	case err == nil && response.QuotaLimited:
-		err = ErrQuotaLimited
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-		err = fmt.Errorf("no answer within %v: %w", r.timeout, err)
-	}
-	blamed := err
-	if ctx.Err() != nil && end.Sub(start) < fairWait {
-		blamed = context.Canceled
-	}
-	r.breaker.Done(end, blamed)
-	sent := &Request{Duration: end.Sub(start), Err: err}
-	if err != nil {
-		return nil, sent, err
-	}
-	return &response, sent, nil
-}
-
-func request(q *Question, keys []string) posthogapi.FlagsRequest {
-	s := q.Subject
-	req := posthogapi.FlagsRequest{
-		DistinctID:       s.DistinctID,
-		DeviceID:         s.DeviceID,
-		AnonDistinctID:   s.AnonDistinctID,
-		Groups:           s.Groups,
-		PersonProperties: s.PersonProperties,
-		GroupProperties:  s.GroupProperties,
-		Keys:             keys,
-		Contexts:         s.Contexts,
-		DisableGeoIP:     !q.GeoIP,
-	}
-	switch s.Runtime {
-	case rules.RuntimeServer:
-		req.Runtime = posthogapi.RuntimeServer
-	case rules.RuntimeClient:
-		req.Runtime = posthogapi.RuntimeClient
-	}
-	return req
 }
