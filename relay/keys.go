@@ -28,6 +28,10 @@ func HashKey(key string) string {
 	return hashPrefix + hex.EncodeToString(sum[:])
 }
 
+// keyHash is the SHA-256 of a relay key, which has so much entropy that no salt
+// is needed.
+type keyHash [sha256.Size]byte
+
 func hashOf(b []byte) keyHash { return sha256.Sum256(b) }
 
 var errNoHash = errors.New(`a key is to be given by its hash, "sha256:" and 64 hex digits: hogflags relay-key makes both`)
