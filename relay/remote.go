@@ -63,14 +63,9 @@ func (m *remote) complete(in *http.Request, s *registry, a *ask, o *answer) {
 	for i := range o.local {
 		decided[o.local[i].Key()] = true
 	}
-	for _, key := range slices.Sorted(maps.Keys(got.Flags)) {
-		if decided[key] {
-			continue
-		}
-		if f, ok := readRemote(key, got.Flags[key]); ok {
+	for _, f := range got.flags {
+		if !decided[f.key] {
 			o.remote = append(o.remote, f)
-		} else {
-			got.Errors = true // it stays open
 		}
 	}
 	o.errors = o.errors || got.Errors
@@ -86,6 +81,8 @@ type remoteAnswer struct {
 	Minimal bool                       `json:"minimalFlagCalledEvents"`
 	Quota   []string                   `json:"quotaLimited"`
 	Flags   map[string]json.RawMessage `json:"flags"`
+
+	flags []remoteFlag // Flags, by key
 }
 
 // remoteFlag is PostHog's answer for one flag.
@@ -124,6 +121,8 @@ func readRemote(key string, raw json.RawMessage) (remoteFlag, bool) {
 	return f, true
 }
 
+var errNotVersion2 = errors.New("PostHog's answer is not one of version 2")
+
 // post sends the client's own request on, for the open flags alone.
 func (m *remote) post(in *http.Request, s *registry, a *ask, o *answer) (*remoteAnswer, error) {
 	if hops(in.Header) >= maxHops {
@@ -154,7 +153,14 @@ func (m *remote) post(in *http.Request, s *registry, a *ask, o *answer) (*remote
 	case slices.Contains(got.Quota, "feature_flags"):
 		return nil, resolve.ErrQuotaLimited
 	case err != nil || got.Flags == nil:
-		return nil, errors.New("PostHog's answer is not one of version 2")
+		return nil, errNotVersion2
+	}
+	for _, key := range slices.Sorted(maps.Keys(got.Flags)) {
+		f, ok := readRemote(key, got.Flags[key])
+		if !ok {
+			return nil, errNotVersion2 // then what it leaves out says nothing either
+		}
+		got.flags = append(got.flags, f)
 	}
 	return &got, nil
 }

@@ -53,6 +53,12 @@ func helped(r *reply) (body *flagsBody, maybe bool) {
 	if said.cut || said.broken || said.status != http.StatusOK || json.Unmarshal([]byte(said.body), &body) != nil || body == nil || body.Flags == nil {
 		return nil, maybe
 	}
+	for _, raw := range body.Flags {
+		var flag struct{ Enabled *bool }
+		if json.Unmarshal(raw, &flag) != nil || flag.Enabled == nil {
+			return nil, maybe
+		}
+	}
 	return body, maybe
 }
 
