@@ -179,7 +179,8 @@ func TestConfigMap(t *testing.T) {
 	if mounts[path.Dir(p.LastKnownGood)].EmptyDir == nil {
 		t.Errorf("last_known_good is %s, which is not mounted", p.LastKnownGood)
 	}
-	made := regexp.MustCompile(`--from-(?:file|literal)=([a-z-]+)`).FindAllStringSubmatch(document(t, "../../docs/deploy.md"), -1)
+	// kubectl names what is from a file as the file is, without its folder.
+	made := regexp.MustCompile(`--from-(?:file=(?:[a-z]+/)?|literal=)([a-z-]+)`).FindAllStringSubmatch(document(t, "../../docs/deploy.md"), -1)
 	for _, s := range []place{p.SecretKey, p.RelayKeysFrom, p.CacheFrom} {
 		if secret := mounts[path.Dir(s.File)].Secret; secret == nil || secret.SecretName != "hogflags" {
 			t.Errorf("%s is not of the secret", s.File)
