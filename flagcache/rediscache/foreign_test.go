@@ -310,9 +310,11 @@ func TestForeignDocumentIsHashedRarely(t *testing.T) {
 		return rec.Head
 	}
 	last := flagcache.Head{}
+	version, began := 0, time.Now()
+	document := func() string { return foreignDoc(10 + version%90) } // of one length, and none twice in a row
 	// Longer than it takes until a document is known without a hash.
-	for version, began := 0, time.Now(); version < 100 || time.Since(began) < 500*time.Millisecond; version++ {
-		python.store(foreignDoc(10 + version%90))
+	for ; version < 100 || time.Since(began) < 500*time.Millisecond; version++ {
+		python.store(document())
 		if head := look(); !head.After(last.Position) {
 			t.Fatalf("version %d was missed: %+v after %+v", version, head, last)
 		} else {
@@ -351,7 +353,7 @@ func TestForeignDocumentIsHashedRarely(t *testing.T) {
 	if calls("getrange") == hashed {
 		t.Error("the looks did not look")
 	}
-	python.store(foreignDoc(99))
+	python.store(document())
 	if head := look(); !head.After(last.Position) {
 		t.Errorf("the next document was missed: %+v", head)
 	}
