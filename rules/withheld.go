@@ -6,20 +6,9 @@ package rules
 // other contexts stay not found. It shares everything with s, and costs next to
 // nothing.
 func (s *Set) Withheld(why Missing, spared func(key string) bool) *Set {
-	return &Set{
-		flags:         s.flags,
-		byKey:         s.byKey,
-		cohorts:       s.cohorts,
-		cycles:        s.cycles,
-		targets:       s.targets,
-		questionCount: s.questionCount,
-		properties:    s.properties,
-		problems:      s.problems,
-		scratch:       s.scratch,
-		minimalEvents: s.minimalEvents,
-		withheld:      &why,
-		spared:        spared,
-	}
+	held := *s
+	held.withheld, held.spared = &why, spared
+	return &held
 }
 
 // withholds is what a flag is not decided for want of; nil if it may be.
