@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -24,16 +25,8 @@ import (
 // serde_json 1.0.154, semver 1.0.28, chrono 0.4.45 and dateparser 0.2.1, for
 // random and contrived operands.
 func TestServerAnswers(t *testing.T) {
-	packed, err := os.ReadFile("testdata/server.tsv.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
 	total, open := 0, 0
-	for lines := bufio.NewScanner(plain); lines.Scan(); total++ {
+	for lines := bufio.NewScanner(gunzip(t, "testdata/server.tsv.gz")); lines.Scan(); total++ {
 		fields := strings.Split(lines.Text(), "\t")
 		answer, mayBeOpen := strings.CutPrefix(fields[0], "?")
 		got := serverCase(t, fields[1], fields[2], fields[3], fields[4])
@@ -105,4 +98,18 @@ func TestUnsettledGroupKey(t *testing.T) {
 			t.Errorf("%d %% of %v: got %v, want %v", test.rollout, test.key, got.Value(), test.want)
 		}
 	}
+}
+
+// gunzip opens a file of what PostHog's server answered.
+func gunzip(t *testing.T, path string) io.Reader {
+	t.Helper()
+	packed, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
 }

@@ -1,12 +1,9 @@
 package rules_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"reflect"
 	"testing"
 	"time"
@@ -42,15 +39,7 @@ type serverProject struct {
 // copying of $os and what a device-bucketed condition needs a device for. A flag
 // that the server left out, or failed to compute, has no answers.
 func TestServerFlags(t *testing.T) {
-	packed, err := os.ReadFile("testdata/serverflags.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := json.NewDecoder(plain)
+	lines := json.NewDecoder(gunzip(t, "testdata/serverflags.jsonl.gz"))
 	lines.UseNumber()
 	decided, open := 0, 0
 	for n := 1; ; n++ {
@@ -62,9 +51,11 @@ func TestServerFlags(t *testing.T) {
 		}
 		o := oracle.Options{Now: p.Now, Complete: p.Complete, Runtime: p.Runtime, Contexts: p.Contexts}
 		if p.TimeZone != "" {
-			if o.TimeZone, err = time.LoadLocation(p.TimeZone); err != nil {
+			zone, err := time.LoadLocation(p.TimeZone)
+			if err != nil {
 				t.Fatal(err)
 			}
+			o.TimeZone = zone
 		}
 		set := compile(t, p.Definitions, o)
 		for i, c := range p.Calls {
