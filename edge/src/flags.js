@@ -13,11 +13,10 @@ export function answerFlags(flags, url, headers, text, { projectToken, server, i
   if ((request.token ?? request.api_key) !== projectToken) throw new NotHere("it is for another project");
   if (request.distinct_id == null) throw new NotHere("it has no distinct_id");
   const { catalog } = flags;
-  const byKey = new Map(catalog.flags.map((flag) => [flag.key, flag]));
 
   let keys;
   if (request.flag_keys_to_evaluate != null) {
-    keys = withNeeds(request.flag_keys_to_evaluate, byKey);
+    keys = withNeeds(request.flag_keys_to_evaluate, flags);
     if (keys === undefined) throw new NotHere("it names a flag that the definitions do not have");
   } else if (!server) {
     throw new NotHere("it names no flags, and the definitions leave out those of surveys");
@@ -51,10 +50,10 @@ export function answerFlags(flags, url, headers, text, { projectToken, server, i
 }
 
 /** The keys with all that they depend on; undefined if one does not exist. */
-function withNeeds(keys, byKey) {
+function withNeeds(keys, flags) {
   const all = new Set(keys);
   for (const key of all) { // which also visits what is added meanwhile
-    const flag = byKey.get(key);
+    const flag = flags.catalogFlag(key);
     if (flag === undefined) return undefined;
     for (const need of flag.needs) all.add(need);
   }

@@ -94,6 +94,8 @@ export interface Flags {
   /** The keys of all flags, in the order of the document. */
   readonly keys: readonly string[];
   readonly catalog: Catalog;
+  /** What the catalog has of one flag; undefined if there is none. */
+  catalogFlag(key: string): CatalogFlag | undefined;
   /** Throws if the subject is not an object with members of the right types. */
   evaluate(key: string, subject: Subject | SubjectJson, options?: Options): Answer;
   /**

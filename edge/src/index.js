@@ -142,6 +142,10 @@ class Flags {
     return this.#catalog;
   }
 
+  catalogFlag(key) {
+    return this.#catalog.flags[this.#numbers.get(key)];
+  }
+
   evaluate(key, subject, options = {}) {
     const flag = this.#numbers.get(key);
     if (flag === undefined) return notFound(key);

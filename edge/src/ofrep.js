@@ -65,11 +65,11 @@ function success(answer, flags) {
   return said.get(answer);
 }
 
-function resolution({ key, enabled, variant, reason, id, version, payload }, { catalog }) {
+function resolution({ key, enabled, variant, reason, id, version, payload }, flags) {
   const resolved = { key };
   // One with variants that is off has no value: that is the code's default, which is of the right type.
   if (enabled) resolved.value = variant ?? true;
-  else if (!catalog.flags.find((flag) => flag.key === key).variants) resolved.value = false;
+  else if (!flags.catalogFlag(key).variants) resolved.value = false;
   resolved.reason = enabled ? "TARGETING_MATCH" : reason === "flag_disabled" ? "DISABLED" : "DEFAULT";
   if (variant !== null) resolved.variant = variant;
   const metadata = { local: true };
